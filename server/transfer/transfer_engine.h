@@ -1,0 +1,97 @@
+// A TransferEngine carries weight images: file to host, host to device.
+//
+// Its workers take the chunks of all transfers under way in turn, so a small
+// one is not stuck behind a large one. Each chunk is checksummed right behind
+// its copy, while it is still in cache, where it landed: a transfer that
+// returns OK has put verified bytes in place. A chunk that fails is refilled
+// once.
+//
+// Owns:     its workers. Everything in a request is borrowed until the call
+//           returns.
+// Threads:  thread-safe. Read and Copy block the caller; the work is done by
+//           the workers.
+// Units:    bytes; seconds in the report.
+// Fails:    DATA_LOSS when bytes fail their checksum twice (the file's record
+//           or the device is named); CANCELLED when `stop` asked for it;
+//           INVALID_ARGUMENT when the file became shorter; INTERNAL when the
+//           file system or a device failed.
+// Limits:   kWorkersMax workers.
+
+#ifndef SERVER_TRANSFER_TRANSFER_ENGINE_H_
+#define SERVER_TRANSFER_TRANSFER_ENGINE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "server/formats/image_layout.h"
+#include "server/metrics/metrics.h"
+#include "server/transfer/transfer_plan.h"
+#include "server/weights/weight_set.h"
+
+namespace ferry {
+
+struct TransferReport {
+  uint64_t size_bytes = 0;    // Copied, refills not counted.
+  absl::Duration copy;        // First byte taken to last byte in place.
+  absl::Duration verify;      // What checking added behind the last copy.
+  uint64_t chunks_refilled = 0;
+};
+
+// Called from a worker after each chunk, with the bytes done so far; cheap and
+// thread-safe.
+using TransferProgress = std::function<void(uint64_t done_bytes)>;
+
+class TransferEngine {
+ public:
+  static constexpr int kWorkersMax = 16;
+
+  TransferEngine(int workers, Metrics& metrics);
+  ~TransferEngine();
+
+  TransferEngine(const TransferEngine&) = delete;
+  TransferEngine& operator=(const TransferEngine&) = delete;
+
+  // Reads the image from `fd` into `host` (on the cpu), tests every record
+  // against its own CRC-32 and fills `checksums`. `path` is for errors.
+  struct ReadRequest {
+    int fd = -1;
+    std::string path;
+    const ImageLayout& layout;
+    const TransferPlan& plan;
+    const WeightSet& host;
+    Checksums& checksums;
+    TransferProgress progress;
+    std::stop_token stop;
+  };
+  absl::StatusOr<TransferReport> Read(const ReadRequest& request);
+
+  // Copies an image from host memory to a device and verifies it there.
+  struct CopyRequest {
+    const TransferPlan& plan;
+    const WeightSet& from;  // On the cpu.
+    const WeightSet& to;
+    const Checksums& checksums;
+    TransferProgress progress;
+    std::stop_token stop;
+  };
+  absl::StatusOr<TransferReport> Copy(const CopyRequest& request);
+
+  // Verifies an image where it lies, without moving a byte.
+  absl::Status Verify(const TransferPlan& plan, const WeightSet& weights,
+                      const Checksums& checksums, std::stop_token stop);
+
+ private:
+  struct Queue;
+  std::unique_ptr<Queue> queue_;
+};
+
+}  // namespace ferry
+
+#endif  // SERVER_TRANSFER_TRANSFER_ENGINE_H_
