@@ -1,0 +1,77 @@
+// An Instance is a Program bound to one WeightSet on one device: it can run.
+//
+// Its parameters are views of the weight set's memory; they cannot be resized
+// and belong to this Instance alone. A model that moves gets another Instance;
+// a live one is never edited.
+//
+// Owns:     its module. Program and WeightSet outlive it. A RunResult owns its
+//           outputs and must die before the Instance (an output may be a view
+//           of a weight).
+// Threads:  Run is thread-safe; for a stateful program calls take turns.
+//           CarryStateFrom needs both instances to be idle.
+// Units:    bytes.
+// Fails:    INVALID_ARGUMENT naming the argument that does not fit;
+//           INTERNAL when the program threw, with its message;
+//           RESOURCE_EXHAUSTED when the device ran out of memory in forward.
+
+#ifndef SERVER_EXECUTORS_INSTANCE_H_
+#define SERVER_EXECUTORS_INSTANCE_H_
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "server/devices/device.h"
+#include "server/executors/value.h"
+
+namespace ferry {
+
+// What a run gave. Tensor bytes are in host memory, dense.
+class [[nodiscard]] RunResult {
+ public:
+  RunResult();
+  RunResult(RunResult&&) noexcept;
+  RunResult& operator=(RunResult&&) noexcept;
+  ~RunResult();
+
+  const std::vector<NamedValue>& outputs() const { return outputs_; }
+
+ private:
+  friend class Instance;
+  struct Holder;  // Keeps the tensors that outputs_ points into.
+  std::unique_ptr<Holder> holder_;
+  std::vector<NamedValue> outputs_;
+};
+
+class Instance {
+ public:
+  ~Instance();
+
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+
+  // Runs forward once. Inputs are matched to arguments by name; an argument
+  // with a default may be left out. Blocks the calling thread.
+  absl::StatusOr<RunResult> Run(std::span<const NamedValue> inputs);
+
+  // Continues from where `other`, an Instance of the same Program, stands: its
+  // mutable attributes and buffers are copied here. A no-op when the program
+  // has none.
+  absl::Status CarryStateFrom(const Instance& other);
+
+  Device& device() const;
+
+ private:
+  friend class Program;
+  struct Module;
+  explicit Instance(std::unique_ptr<Module> module);
+
+  std::unique_ptr<Module> module_;
+};
+
+}  // namespace ferry
+
+#endif  // SERVER_EXECUTORS_INSTANCE_H_

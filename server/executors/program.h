@@ -1,0 +1,74 @@
+// A Program is a TorchScript model's code without its weights.
+//
+// It is built from a checked archive over our own storages: the module's
+// tensors point into an address range that mirrors the weight image, so the
+// code exists before a byte of weights is read, and every Instance is the same
+// module with that range replaced by a lease. One Program serves all replicas.
+//
+// Before any of the file's code runs, its graphs are searched for operators
+// that reach outside the process (files, sockets); such a file is refused.
+//
+// Owns:     the module's types and graphs. Outlives its Instances.
+// Threads:  immutable after Load; Bind is thread-safe.
+// Units:    bytes.
+// Fails:    INVALID_ARGUMENT when the file is not a program that LibTorch
+//           understands, or when it uses a forbidden operator (named);
+//           FAILED_PRECONDITION from Bind when the program cannot live on that
+//           kind of device (for example, packed quantised weights);
+//           CANCELLED when `stop` asked while the file's own code
+//           (__setstate__) was running.
+
+#ifndef SERVER_EXECUTORS_PROGRAM_H_
+#define SERVER_EXECUTORS_PROGRAM_H_
+
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+
+#include "absl/status/statusor.h"
+
+#include "server/executors/instance.h"
+#include "server/executors/signature.h"
+#include "server/formats/torchscript_archive.h"
+#include "server/weights/weight_set.h"
+
+namespace ferry {
+
+class Program {
+ public:
+  // `host` is null, or the filled host copy: required when the archive
+  // runs_code_at_load(), since that code may read weights.
+  static absl::StatusOr<std::unique_ptr<Program>> Load(
+      const TorchScriptArchive& archive, const WeightSet* host,
+      std::stop_token stop);
+  ~Program();
+
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+  // An Instance over `weights`, which hold the archive's image (or will, before
+  // the first Run).
+  absl::StatusOr<std::unique_ptr<Instance>> Bind(
+      const WeightSet& weights) const;
+
+  const Signature& signature() const;
+
+  // forward writes the module's own attributes or buffers: one replica, and
+  // moves carry the state.
+  bool stateful() const;
+
+ private:
+  struct Code;
+  explicit Program(std::unique_ptr<Code> code);
+
+  std::unique_ptr<Code> code_;
+};
+
+// LibTorch's process-wide settings and its one-time costs: call once, before
+// the first Program, from the thread that starts the daemon. `intra_op_threads`
+// is the number of threads one operator may use.
+void StartLibTorch(int intra_op_threads);
+
+}  // namespace ferry
+
+#endif  // SERVER_EXECUTORS_PROGRAM_H_

@@ -1,0 +1,77 @@
+// A Value is what goes into a model and comes out of it: a tensor, or any
+// nesting of lists, tuples and dicts of tensors, numbers, strings and None.
+//
+// It is the one form that rpc/ decodes requests into and encodes answers from;
+// only executors/ turns it into LibTorch's own values, on a lane's thread.
+//
+// Owns:     everything but tensor bytes, which it borrows: from the request for
+//           inputs, from the RunResult for outputs.
+// Threads:  one thread at a time.
+// Units:    bytes, row-major, no padding, little-endian.
+// Limits:   kDepthMax levels of nesting.
+
+#ifndef SERVER_EXECUTORS_VALUE_H_
+#define SERVER_EXECUTORS_VALUE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace ferry {
+
+enum class DType : uint8_t {
+  kBool, kUint8, kUint16, kUint32, kUint64, kInt8, kInt16, kInt32, kInt64,
+  kFloat16, kBfloat16, kFloat32, kFloat64, kComplex64, kComplex128,
+};
+
+// Bytes of one element.
+uint64_t SizeBytes(DType dtype);
+
+// PyTorch's name ("float32") and KServe's ("FP32"; empty where it has none).
+std::string_view TorchName(DType dtype);
+std::string_view KServeName(DType dtype);
+// INVALID_ARGUMENT naming what is allowed.
+absl::StatusOr<DType> ParseKServeName(std::string_view name);
+
+struct TensorView {
+  DType dtype = DType::kFloat32;
+  std::vector<int64_t> shape;  // Empty: a scalar.
+  std::span<const std::byte> bytes;
+};
+
+struct None {
+  bool operator==(const None&) const = default;
+};
+
+struct Value {
+  static constexpr int kDepthMax = 64;
+
+  using List = std::vector<Value>;
+  struct Tuple {
+    std::vector<Value> elements;
+    std::vector<std::string> names;  // Of a NamedTuple; else empty.
+  };
+  // In order; keys of a TorchScript Dict are str, int, float or bool and are
+  // written here as text.
+  using Dict = std::vector<std::pair<std::string, Value>>;
+
+  std::variant<None, TensorView, int64_t, double, bool, std::string, List,
+               Tuple, Dict>
+      value;
+};
+
+struct NamedValue {
+  std::string name;
+  Value value;
+};
+
+}  // namespace ferry
+
+#endif  // SERVER_EXECUTORS_VALUE_H_
