@@ -1,0 +1,42 @@
+// A Worker is a named operating-system thread that is joined when it dies.
+//
+// Every thread of ours is one: a name that `top -H` shows, a lifetime that a
+// member declaration shows, and one place to look for who starts threads.
+//
+// Owns:     the thread. The body ends by itself, or because its owner told it
+//           to before this destructor runs: the destructor only waits.
+// Threads:  created and destroyed by one thread at a time; never by its own.
+// Fails:    never: a process that cannot start a thread stops (INVARIANT), and
+//           so does one whose body throws.
+// Limits:   kNameLengthMax characters of the name reach the kernel.
+
+#ifndef SERVER_BASE_WORKER_H_
+#define SERVER_BASE_WORKER_H_
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <thread>
+
+namespace ferry {
+
+class [[nodiscard]] Worker {
+ public:
+  static constexpr size_t kNameLengthMax = 15;
+
+  Worker(std::string name, std::function<void()> body);
+  ~Worker();
+
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  const std::string& name() const { return name_; }
+
+ private:
+  const std::string name_;
+  std::thread thread_;
+};
+
+}  // namespace ferry
+
+#endif  // SERVER_BASE_WORKER_H_
