@@ -1,0 +1,65 @@
+// OpenBeneath() and FindModelFile() open a model's file and nothing else.
+//
+// A client names models and paths. The kernel itself keeps the walk below a
+// configured directory (openat2 with RESOLVE_BENEATH), so no "..", symbolic
+// link or rename under way leads out of it, and only a regular file is opened.
+//
+// Owns:     nothing; the caller owns the descriptors.
+// Threads:  any.
+// Units:    bytes.
+// Fails:    NOT_FOUND when there is no such file or version;
+//           INVALID_ARGUMENT when the path leaves the directory, breaks the
+//           rules for names, or is not a regular file;
+//           PERMISSION_DENIED when the daemon's user may not read it;
+//           FAILED_PRECONDITION when the kernel has no openat2 (Linux 5.6), or
+//           a sandbox forbids it;
+//           RESOURCE_EXHAUSTED when there are no descriptors left;
+//           UNAVAILABLE when the directory changed while it was being walked;
+//           INTERNAL when the disk fails.
+// Limits:   kSidecarSizeMax; kVersionsMax entries in a model's folder.
+
+#ifndef SERVER_FORMATS_OPEN_MODEL_H_
+#define SERVER_FORMATS_OPEN_MODEL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "server/base/unique_fd.h"
+
+namespace ferry {
+
+inline constexpr uint64_t kSidecarSizeMax = uint64_t{1} << 20;
+inline constexpr size_t kVersionsMax = 100'000;
+
+// A readable, regular file at `relative_path` below `directory`.
+absl::StatusOr<UniqueFd> OpenBeneath(const std::string& directory,
+                                     const std::string& relative_path);
+
+struct ModelQuery {
+  std::string name;
+  int64_t version = 0;  // 0: the highest there is.
+  // A path below one of the directories; empty to look the name up:
+  // <name>/<version>/model.pt, or else <name>.pt, which is version 1.
+  std::string source;
+};
+
+struct ModelFile {
+  UniqueFd fd;
+  std::string path;     // Below its model directory: for people.
+  int64_t version = 0;  // Positive.
+  // The text of the JSON file beside it (model.pt: model.json), if there.
+  std::optional<std::string> sidecar;
+};
+
+// The first of `directories` that has the file decides.
+absl::StatusOr<ModelFile> FindModelFile(
+    const std::vector<std::string>& directories, const ModelQuery& query);
+
+}  // namespace ferry
+
+#endif  // SERVER_FORMATS_OPEN_MODEL_H_

@@ -1,0 +1,51 @@
+// A SignatureFile is what a user wrote down about a model's inputs and outputs.
+//
+// TorchScript says which arguments a model takes but not their types or shapes.
+// A JSON file beside the model may:
+//   {"inputs":  [{"name": "x", "datatype": "FP32", "shape": [-1, 3, 224,
+//   224]}],
+//    "outputs": [{"name": "y", "datatype": "FP32", "shape": [-1, 1000]}]}
+//
+// Threads:  any; plain values.
+// Units:    a shape is in elements, outermost first; -1 is any size.
+// Fails:    INVALID_ARGUMENT naming the place in the file and what was found.
+// Limits:   kSignatureTensorsMax, kSignatureRankMax, kTensorNameLengthMax.
+
+#ifndef SERVER_FORMATS_SIGNATURE_FILE_H_
+#define SERVER_FORMATS_SIGNATURE_FILE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace ferry {
+
+inline constexpr size_t kSignatureTensorsMax = 1024;
+inline constexpr size_t kSignatureRankMax = 64;
+inline constexpr size_t kTensorNameLengthMax = 256;
+
+struct TensorSpec {
+  std::string name;
+  // BOOL UINT8 UINT16 UINT32 UINT64 INT8 INT16 INT32 INT64 FP16 FP32 FP64 BF16
+  // BYTES, as KServe v2 names them.
+  std::string datatype;
+  std::vector<int64_t> shape;
+};
+
+struct SignatureFile {
+  // Names are unique in each.
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+};
+
+// `display_path` is the name that messages use; it opens nothing.
+absl::StatusOr<SignatureFile> ParseSignatureFile(std::string_view text,
+                                                 std::string_view display_path);
+
+}  // namespace ferry
+
+#endif  // SERVER_FORMATS_SIGNATURE_FILE_H_
