@@ -8,7 +8,7 @@
 //           thread born afterwards: create it in main, before any other. The
 //           destructor unblocks them again, in the thread that runs it.
 // Threads:  Wait() one thread at a time; Notify() any.
-// Fails:    INTERNAL when the system refuses a descriptor.
+// Fails:    RESOURCE_EXHAUSTED when no file descriptor is left.
 
 #ifndef SERVER_BASE_STOP_SIGNAL_H_
 #define SERVER_BASE_STOP_SIGNAL_H_

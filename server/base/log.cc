@@ -1,0 +1,60 @@
+#include "server/base/log.h"
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include <spdlog/logger.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include "absl/time/clock.h"
+
+namespace ferry {
+namespace {
+
+std::atomic<LogFormat> log_format = LogFormat::kText;
+
+// Never destroyed: threads may log until the process has ended.
+spdlog::logger& Logger() {
+  static spdlog::logger* const kLogger = [] {
+    auto* logger = new spdlog::logger(
+        "ferry", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    logger->set_pattern("%v");
+    logger->set_level(spdlog::level::info);
+    logger->flush_on(spdlog::level::trace);
+    return logger;
+  }();
+  return *kLogger;
+}
+
+spdlog::level::level_enum SpdlogLevel(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      break;
+  }
+  return spdlog::level::err;
+}
+
+}  // namespace
+
+void SetLog(LogFormat format, LogLevel lowest) {
+  log_format = format;
+  Logger().set_level(SpdlogLevel(lowest));
+}
+
+void Log(LogLevel level, std::string_view event,
+         std::initializer_list<LogField> fields) {
+  spdlog::logger& logger = Logger();
+  if (!logger.should_log(SpdlogLevel(level))) return;
+  const std::string line =
+      LogLine(log_format, absl::Now(), level, event, fields);
+  logger.log(SpdlogLevel(level), spdlog::string_view_t(line));
+}
+
+}  // namespace ferry
