@@ -1,0 +1,173 @@
+// A ModelTable is which model is where: the one set of facts that requests are
+// routed by, moves change, and clients are shown.
+//
+// A request holds its model twice: an Admission from Submit to its end, which
+// keeps the model known, and a Pin while it runs, which keeps one Residence
+// alive. A long queue therefore never delays a move: only running requests do.
+//
+// Owns:     every model's Program, host copy and Residences.
+// Threads:  thread-safe. PinOn blocks for the moment in which a stateful
+//           model's state is carried over; nothing else waits.
+// Units:    bytes.
+// Fails:    NOT_FOUND no such model or version; FAILED_PRECONDITION known but
+//           not serving; RESOURCE_EXHAUSTED its queue is full.
+// Limits:   Options::models_max models, Options::requests_max admitted requests
+//           a model, kMovesKept reports, kExemplarBytesMax a remembered input.
+
+#ifndef SERVER_REGISTRY_MODEL_TABLE_H_
+#define SERVER_REGISTRY_MODEL_TABLE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "server/base/mutex.h"
+#include "server/devices/device.h"
+#include "server/executors/instance.h"
+#include "server/executors/value.h"
+#include "server/registry/model_state.h"
+#include "server/registry/residence.h"
+
+namespace ferry {
+
+struct ModelRecord;  // model_record.h; for the mover.
+
+class ModelTable {
+ public:
+  static constexpr size_t kMovesKept = 256;
+  static constexpr uint64_t kExemplarBytesMax = uint64_t{4} << 20;
+
+  struct Options {
+    size_t models_max = 1024;
+    int64_t requests_max = 1024;
+  };
+  explicit ModelTable(Options options);
+  ~ModelTable();  // INVARIANT: no admission, pin or watch is left.
+
+  ModelTable(const ModelTable&) = delete;
+  ModelTable& operator=(const ModelTable&) = delete;
+
+  // Keeps a model known until the request is answered.
+  class [[nodiscard]] Admission {
+   public:
+    Admission() = default;
+    Admission(Admission&& other) noexcept;
+    Admission& operator=(Admission&& other) noexcept;
+    ~Admission();
+
+    const std::string& model() const;
+    int64_t version() const;
+
+   private:
+    friend class ModelTable;
+    Admission(ModelTable* table, ModelRecord* record)
+        : table_(table), record_(record) {}
+    ModelTable* table_ = nullptr;
+    ModelRecord* record_ = nullptr;
+  };
+
+  // Keeps one Residence alive while a batch runs on it.
+  class [[nodiscard]] Pin {
+   public:
+    Pin() = default;
+    Pin(Pin&& other) noexcept;
+    Pin& operator=(Pin&& other) noexcept;
+    ~Pin();
+
+    explicit operator bool() const { return residence_ != nullptr; }
+    Instance& instance() const { return *residence_->instance; }
+    DeviceId device() const { return residence_->device; }
+    // The model has not been seen running yet: tell Learn.
+    bool wants_exemplar() const { return wants_exemplar_; }
+
+   private:
+    friend class ModelTable;
+    ModelTable* table_ = nullptr;
+    ModelRecord* record_ = nullptr;
+    Residence* residence_ = nullptr;
+    bool wants_exemplar_ = false;
+  };
+
+  using Devices = absl::InlinedVector<DeviceId, 4>;
+
+  // `version` 0 is the one that is loaded.
+  absl::StatusOr<Admission> Admit(std::string_view name, int64_t version);
+
+  // Where the model serves at this moment; empty when it was just retired
+  // everywhere.
+  Devices Where(const Admission& admission);
+
+  // A Pin on `device`, or an empty one when the model no longer serves there.
+  Pin PinOn(const Admission& admission, DeviceId device);
+
+  // Remembers shapes, and inputs to warm up further Instances with, from the
+  // first request that succeeded.
+  void Learn(const Pin& pin, std::span<const NamedValue> inputs,
+             std::span<const NamedValue> outputs);
+
+  absl::StatusOr<ModelSnapshot> Get(std::string_view name) const;
+  std::vector<ModelSnapshot> List() const;  // By name.
+  std::vector<MoveReport> Moves() const;    // Newest first.
+
+  // `changed` is called with a model's name after each change of it, and some
+  // ten times a second while it moves: from any thread, without a lock; it
+  // must be quick. It is not running any more once the Watch is gone.
+  class [[nodiscard]] Watch {
+   public:
+    Watch(Watch&& other) noexcept;
+    Watch& operator=(Watch&&) = delete;
+    ~Watch();
+
+   private:
+    friend class ModelTable;
+    Watch(ModelTable* table, int64_t key) : table_(table), key_(key) {}
+    ModelTable* table_;
+    int64_t key_;
+  };
+  Watch WatchChanges(std::function<void(std::string_view name)> changed);
+
+ private:
+  friend class Mover;
+
+  void Release(ModelRecord* record);  // An admission's end.
+  void Unpin(ModelRecord* record, Residence* residence);
+  void Unwatch(int64_t key);
+  // Without mutex_.
+  void NotifyChanged(std::string_view name);
+  void KeepReport(MoveReport report);
+  ModelSnapshot SnapshotOf(const ModelRecord& record) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<ModelRecord*> FindServing(std::string_view name,
+                                           int64_t version) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Options options_;
+
+  // Guards watchers_ alone and is held while they are called.
+  mutable Mutex watch_mutex_;
+  std::vector<std::pair<int64_t, std::function<void(std::string_view)>>>
+      watchers_ ABSL_GUARDED_BY(watch_mutex_);
+  int64_t next_watch_ ABSL_GUARDED_BY(watch_mutex_) = 1;
+
+  mutable Mutex mutex_;
+  // A count of pins or admissions fell to zero, or a pause ended.
+  CondVar idle_;
+  absl::flat_hash_map<std::string, std::unique_ptr<ModelRecord>> records_
+      ABSL_GUARDED_BY(mutex_);
+  std::vector<MoveReport> reports_ ABSL_GUARDED_BY(mutex_);  // A ring.
+  size_t reports_next_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace ferry
+
+#endif  // SERVER_REGISTRY_MODEL_TABLE_H_

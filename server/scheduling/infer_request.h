@@ -1,0 +1,60 @@
+// An InferRequest is one request on its way to a lane and back.
+//
+// Whoever submits it derives from it, keeps what the inputs borrow alive, and
+// is told the end by Done: exactly once, from a lane's thread (or from the
+// caller of Submit when it was refused).
+//
+// Owns:     its place in the queue. The tensors in `inputs` borrow from the
+//           derived class.
+// Threads:  one thread at a time: the submitter, then the lane.
+// Units:    absl times.
+
+#ifndef SERVER_SCHEDULING_INFER_REQUEST_H_
+#define SERVER_SCHEDULING_INFER_REQUEST_H_
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "server/devices/device.h"
+#include "server/executors/instance.h"
+#include "server/registry/model_table.h"
+
+namespace ferry {
+
+struct InferAnswer {
+  const std::vector<NamedValue>& outputs;
+  DeviceId device;
+};
+
+class InferRequest {
+ public:
+  virtual ~InferRequest() = default;
+
+  // Set before Submit.
+  std::string model;
+  int64_t version = 0;  // 0: the one loaded.
+  std::vector<NamedValue> inputs;
+  absl::Time deadline = absl::InfiniteFuture();
+
+  // May be set by any thread at any time: the client is gone. A request that
+  // has not started ends with CANCELLED.
+  std::atomic<bool> cancelled{false};
+
+  // The end. `answer` borrows: encode it before returning. `this` may be
+  // destroyed in it.
+  virtual void Done(const absl::StatusOr<InferAnswer>& answer) = 0;
+
+ private:
+  friend class Scheduler;
+  friend class RequestQueue;
+  ModelTable::Admission admission_;
+  absl::Time submitted_at_;
+};
+
+}  // namespace ferry
+
+#endif  // SERVER_SCHEDULING_INFER_REQUEST_H_

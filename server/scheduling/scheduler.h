@@ -1,0 +1,54 @@
+// A Scheduler runs requests on lanes: a queue for each device, and one or more
+// threads ("lanes") that are the only ones to run a model for a client.
+//
+// The model is pinned when a request starts, not when it is queued. A request
+// whose model has moved on in the meantime follows it to its new device.
+//
+// Owns:     the lanes' threads and the queues; a queued request is owned by its
+//           submitter and must live until Done.
+// Threads:  thread-safe. Submit never blocks; Done is called on a lane.
+// Units:    absl times.
+// Fails:    through Done: NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED as
+//           ModelTable; DEADLINE_EXCEEDED on leaving the queue too late;
+//           CANCELLED; UNAVAILABLE while draining; what Instance::Run says.
+// Limits:   ModelTable::Options::requests_max requests a model.
+
+#ifndef SERVER_SCHEDULING_SCHEDULER_H_
+#define SERVER_SCHEDULING_SCHEDULER_H_
+
+#include <memory>
+#include <vector>
+
+#include "absl/time/time.h"
+
+#include "server/devices/device.h"
+#include "server/metrics/metrics.h"
+#include "server/registry/model_table.h"
+#include "server/scheduling/infer_request.h"
+
+namespace ferry {
+
+class Scheduler {
+ public:
+  Scheduler(const std::vector<Device*>& devices, int lanes_per_device,
+            ModelTable& table, Metrics& metrics);
+  ~Scheduler();  // Drains without limit.
+
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  void Submit(InferRequest& request);
+
+  // Refuses new requests from now on and waits until those accepted have ended
+  // or `limit` is over; then those still queued end with UNAVAILABLE. True when
+  // all of them ran.
+  bool Drain(absl::Duration limit);
+
+ private:
+  struct Lanes;
+  std::unique_ptr<Lanes> lanes_;
+};
+
+}  // namespace ferry
+
+#endif  // SERVER_SCHEDULING_SCHEDULER_H_
