@@ -6,7 +6,7 @@
 // Owns:     the listening socket and the server's threads; the Metrics and
 //           what its collectors borrow outlive it.
 // Threads:  any one; a scrape runs on a thread of the server.
-// Fails:    INVALID_ARGUMENT when the address is not HOST:PORT; UNAVAILABLE
+// Fails:    INVALID_ARGUMENT when the address is not IPV4:PORT; UNAVAILABLE
 //           when the system does not let us listen there.
 // Limits:   kThreads requests at a time; GET and HEAD only.
 
@@ -31,8 +31,7 @@ class [[nodiscard]] Exporter {
  public:
   static constexpr int kThreads = 2;
 
-  // `address` is an IPv4 or a bracketed IPv6 address and a port, such as
-  // 127.0.0.1:0, where 0 is any free port.
+  // `address` is an IPv4 address and a port, where 0 is any free one.
   static absl::StatusOr<std::unique_ptr<Exporter>> Create(
       std::string_view address, Metrics& metrics);
   ~Exporter();
@@ -46,7 +45,7 @@ class [[nodiscard]] Exporter {
  private:
   explicit Exporter(Metrics& metrics) : metrics_(metrics) {}
 
-  static int Serve(mg_connection* connection, void* exporter);
+  static int Serve(mg_connection* connection);
 
   Metrics& metrics_;
   mg_context* server_ = nullptr;
