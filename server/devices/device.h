@@ -11,6 +11,7 @@
 //           bytes are there; several may run at once.
 // Units:    bytes; bytes per second.
 // Fails:    RESOURCE_EXHAUSTED when there is no memory left;
+//           INVALID_ARGUMENT when no memory (0 bytes) is asked for;
 //           INTERNAL when the device itself failed; after that every call
 //           fails and Health() says why.
 
@@ -33,10 +34,13 @@ enum class DeviceKind { kCpu, kSim, kCuda };
 
 // Names a device as PyTorch does: "cpu", "sim:0", "cuda:1".
 struct DeviceId {
+  static constexpr int kIndexEnd = 64;
+
   DeviceKind kind = DeviceKind::kCpu;
   int index = 0;  // 0 for the cpu.
 
-  // INVALID_ARGUMENT unless `text` is "cpu", "sim:N" or "cuda:N", N below 64.
+  // INVALID_ARGUMENT unless `text` is "cpu", "sim:N" or "cuda:N", N below
+  // kIndexEnd and without leading zeros.
   static absl::StatusOr<DeviceId> Parse(std::string_view text);
   std::string ToString() const;
 
@@ -45,6 +49,8 @@ struct DeviceId {
 
 class Device {
  public:
+  static constexpr uint64_t kAlignmentBytes = 4096;
+
   virtual ~Device() = default;
 
   virtual DeviceId id() const = 0;
@@ -53,14 +59,17 @@ class Device {
   // What the weights of all models on this device may take together.
   virtual uint64_t capacity_bytes() const = 0;
 
-  // Returns memory aligned to at least 4096 bytes.
+  // Returns memory aligned to at least kAlignmentBytes. What it holds is not
+  // defined. On kCpu and kSim it costs nothing until it is touched.
   virtual absl::StatusOr<std::byte*> Allocate(uint64_t size_bytes) = 0;
 
   // `memory` came from Allocate() on this device and nothing uses it any more.
+  // Works on a failed device too.
   virtual void Free(std::byte* memory) = 0;
 
   // The content of a part of an allocation is no longer needed: its pages may
-  // go back to the system. The range stays allocated; its content is lost.
+  // go back to the system. The range stays allocated; its content is lost. Not
+  // for host memory that is registered with a device: unregister it first.
   virtual void Discard(std::byte* memory, uint64_t size_bytes) = 0;
 
   // Host to device and device to host.

@@ -1,0 +1,104 @@
+#include "server/devices/cuda_plugin.h"
+
+#include <dlfcn.h>
+#include <string>
+#include <system_error>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include "server/base/status_macros.h"
+
+namespace ferry {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kPluginFile[] = "libferry_cuda.so";
+
+absl::StatusOr<const CudaPluginEntry*> LoadFrom(const fs::path& path) {
+  // Global, so that what LibTorch's CUDA half looks up by name is found.
+  void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
+  if (library == nullptr) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "cuda: cannot load ", path.native(), ": ", ::dlerror(),
+        "; install the CUDA build of torch with all of its nvidia packages: "
+        "scripts/quickstart --cuda"));
+  }
+  const auto entry_of =
+      reinterpret_cast<CudaPluginFunction>(::dlsym(library, kCudaPluginSymbol));
+  const CudaPluginEntry* const entry = entry_of ? entry_of() : nullptr;
+  if (entry == nullptr || entry->version != CudaPluginEntry::kVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cuda: ", path.native(), " is of another build: expected ",
+                     "interface ", CudaPluginEntry::kVersion, ", found ",
+                     entry == nullptr ? 0 : entry->version));
+  }
+  return entry;
+}
+
+}  // namespace
+
+int CudaDevicesPresent() {
+  // The driver's two functions are declared here: its header is not needed to
+  // build Ferry. Zero is success in both.
+  void* const driver = ::dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  if (driver == nullptr) return 0;
+  const auto init =
+      reinterpret_cast<int (*)(unsigned)>(::dlsym(driver, "cuInit"));
+  const auto get_count =
+      reinterpret_cast<int (*)(int*)>(::dlsym(driver, "cuDeviceGetCount"));
+  int count = 0;
+  if (init == nullptr || get_count == nullptr || init(0) != 0 ||
+      get_count(&count) != 0) {
+    return 0;
+  }
+  return count;
+}
+
+absl::StatusOr<std::unique_ptr<Device>> OpenCudaDevice(
+    int index, uint64_t capacity_bytes) {
+  const int present = CudaDevicesPresent();
+  if (index >= present) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "cuda:", index, ": the NVIDIA driver shows ", present, " GPUs",
+        present == 0 ? "; install the driver, or leave cuda devices out" : ""));
+  }
+  std::error_code error;
+  const fs::path executable = fs::read_symlink("/proc/self/exe", error);
+  ASSIGN_OR_RETURN(const CudaPluginEntry* const entry,
+                   LoadCudaPlugin(CudaPluginPlaces(executable)));
+  return entry->open(index, capacity_bytes);
+}
+
+std::vector<fs::path> CudaPluginPlaces(const fs::path& executable) {
+  const fs::path folder = executable.parent_path();
+  return {folder.parent_path() / "lib" / kPluginFile, folder / kPluginFile,
+          kPluginFile};
+}
+
+absl::StatusOr<const CudaPluginEntry*> LoadCudaPlugin(
+    const std::vector<fs::path>& places) {
+  for (const fs::path& place : places) {
+    std::error_code error;
+    if (place.has_parent_path() && fs::exists(place, error)) {
+      return LoadFrom(place);
+    }
+    if (place.has_parent_path()) continue;
+    // A bare name: only the loader knows whether there is such a file.
+    if (::dlopen(place.c_str(), RTLD_LAZY | RTLD_LOCAL) != nullptr) {
+      return LoadFrom(place);
+    }
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("cuda: there is no ", kPluginFile, "; looked for ",
+                   absl::StrJoin(places, ", ",
+                                 [](std::string* out, const fs::path& place) {
+                                   out->append(place.native());
+                                 }),
+                   "; build it with -DFERRY_CUDA=ON and the packages that "
+                   "scripts/quickstart --cuda installs"));
+}
+
+}  // namespace ferry
