@@ -34,7 +34,7 @@ struct DeviceSnapshot {
 
 struct MoveQuestion {
   std::string model;
-  uint64_t size_bytes = 0;        // Of its image.
+  uint64_t size_bytes = 0;  // Of its image.
   bool has_host_copy = false;
   std::vector<DeviceId> serving;  // Where it serves now; empty: nowhere.
   std::vector<DeviceId> wanted;   // Empty when `automatic`.
@@ -50,8 +50,9 @@ struct MovePlan {
 };
 
 // `devices` holds every device, the cpu (whose arena is host memory) among
-// them. Automatic placement takes the accelerator with the largest gap that
-// fits, or else the cpu.
+// them. Automatic placement leaves a model on the accelerator where it serves;
+// otherwise it takes the accelerator with the largest gap that fits, or else
+// the cpu.
 absl::StatusOr<MovePlan> PlanMove(const std::vector<DeviceSnapshot>& devices,
                                   const MoveQuestion& question);
 

@@ -3,8 +3,8 @@
 // Its workers take the chunks of all transfers under way in turn, so a small
 // one is not stuck behind a large one. Each chunk is checksummed right behind
 // its copy, while it is still in cache, where it landed: a transfer that
-// returns OK has put verified bytes in place. A chunk that fails is refilled
-// once.
+// returns OK has put verified bytes in place. What fails is refilled once: a
+// chunk on a device, all chunks of a record of the file.
 //
 // Owns:     its workers. Everything in a request is borrowed until the call
 //           returns.
@@ -14,15 +14,17 @@
 // Fails:    DATA_LOSS when bytes fail their checksum twice (the file's record
 //           or the device is named); CANCELLED when `stop` asked for it;
 //           INVALID_ARGUMENT when the file became shorter; INTERNAL when the
-//           file system or a device failed.
-// Limits:   kWorkersMax workers.
+//           file system or a device failed. After an error the bytes in the
+//           target are anything.
+// Limits:   kWorkersMax workers. With two or more, checking a chunk overlaps
+//           copying the next; with three or more, a device that hangs does not
+//           stop transfers to others.
 
 #ifndef SERVER_TRANSFER_TRANSFER_ENGINE_H_
 #define SERVER_TRANSFER_TRANSFER_ENGINE_H_
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <stop_token>
 #include <string>
 
@@ -32,28 +34,30 @@
 
 #include "server/formats/image_layout.h"
 #include "server/metrics/metrics.h"
+#include "server/transfer/chunk_queue.h"
 #include "server/transfer/transfer_plan.h"
 #include "server/weights/weight_set.h"
 
 namespace ferry {
 
 struct TransferReport {
-  uint64_t size_bytes = 0;    // Copied, refills not counted.
-  absl::Duration copy;        // First byte taken to last byte in place.
-  absl::Duration verify;      // What checking added behind the last copy.
+  uint64_t size_bytes = 0;  // Copied, refills not counted.
+  absl::Duration copy;      // First byte taken to last byte in place.
+  absl::Duration verify;    // What checking added behind the last copy.
   uint64_t chunks_refilled = 0;
 };
 
 // Called from a worker after each chunk, with the bytes done so far; cheap and
-// thread-safe.
+// thread-safe. Two workers' calls may overtake each other.
 using TransferProgress = std::function<void(uint64_t done_bytes)>;
 
 class TransferEngine {
  public:
-  static constexpr int kWorkersMax = 16;
+  static constexpr int kWorkersMax = ChunkQueue::kWorkersMax;
 
-  TransferEngine(int workers, Metrics& metrics);
-  ~TransferEngine();
+  // `metrics` outlives the engine.
+  TransferEngine(int workers, Metrics& metrics)
+      : metrics_(metrics), queue_(workers) {}
 
   TransferEngine(const TransferEngine&) = delete;
   TransferEngine& operator=(const TransferEngine&) = delete;
@@ -88,8 +92,10 @@ class TransferEngine {
                       const Checksums& checksums, std::stop_token stop);
 
  private:
-  struct Queue;
-  std::unique_ptr<Queue> queue_;
+  void CountVerifyFailure(const Device& device);
+
+  Metrics& metrics_;
+  ChunkQueue queue_;
 };
 
 }  // namespace ferry

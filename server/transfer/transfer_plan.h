@@ -3,8 +3,9 @@
 //
 // A pure function of an ImageLayout, so that a load, a move and a verification
 // of one model all see the same chunks. Each chunk is read or copied as one
-// piece; its segments are the parts of records in it. Bytes between records
-// (a zip's local headers) travel with the chunk and are not checked.
+// piece; its segments are the parts of records in it, which the file has
+// checksums for. Bytes between records (a zip's local headers) travel with the
+// chunk; the file has no checksum for them, but the copies of them do.
 //
 // Threads:  any; immutable once made.
 // Units:    bytes, offsets from the start of the image.
@@ -46,8 +47,10 @@ struct TransferPlan {
 
 TransferPlan PlanTransfer(const ImageLayout& layout);
 
-// The CRC-32 of every segment of a plan, in the same order. Known once a model
-// has been read from its file, whose own checksums they were tested against.
+// The CRC-32 of every chunk of a plan, in the same order. Known once a model
+// has been read from its file, whose own checksums its records were tested
+// against. (Of chunks rather than segments: one call checks a chunk on a
+// device, however many small records are in it.)
 using Checksums = std::vector<uint32_t>;
 
 }  // namespace ferry

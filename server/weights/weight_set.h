@@ -33,6 +33,7 @@ class [[nodiscard]] WeightSet {
   // Of the image; the lease may be a little larger.
   uint64_t size_bytes() const { return size_bytes_; }
   uint64_t lease_bytes() const { return lease_.size_bytes(); }
+  const Arena::Lease& lease() const { return lease_; }
 
  private:
   Device* device_;

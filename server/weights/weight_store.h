@@ -8,7 +8,8 @@
 // Threads:  thread-safe.
 // Units:    bytes.
 // Fails:    RESOURCE_EXHAUSTED with what was asked for, what is free and the
-//           largest gap; INVALID_ARGUMENT for more than the device ever has.
+//           largest gap; INVALID_ARGUMENT for more than the device ever has;
+//           NOT_FOUND for a device that is not there.
 
 #ifndef SERVER_WEIGHTS_WEIGHT_STORE_H_
 #define SERVER_WEIGHTS_WEIGHT_STORE_H_
@@ -16,7 +17,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "server/devices/device_pool.h"
@@ -28,12 +31,19 @@ namespace ferry {
 class WeightStore {
  public:
   // `retain_bytes` of freed host memory stay warm for the next load; the rest
-  // goes back to the system as soon as a model leaves.
+  // goes back to the system as soon as a model leaves. The memory of other
+  // devices is theirs to begin with and stays.
   static absl::StatusOr<std::unique_ptr<WeightStore>> Create(
       DevicePool& devices, uint64_t retain_bytes);
 
   // Memory for an image of `size_bytes` (0 is allowed) on `device`, not filled.
   absl::StatusOr<WeightSet> Take(DeviceId device, uint64_t size_bytes);
+
+  // Makes an image in host memory fast to copy from for every other device of
+  // the pool, until its memory is given back. Blocks for as long as it takes to
+  // page-lock the image; others may read it meanwhile. An image that could not
+  // be registered, for which this returns the device's error, is only slower.
+  absl::Status Register(const WeightSet& host);
 
   // INVARIANT: `device` is in the pool.
   Arena::Usage usage(DeviceId device) const;
