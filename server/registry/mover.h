@@ -83,9 +83,11 @@ class Mover {
   Mover(const Mover&) = delete;
   Mover& operator=(const Mover&) = delete;
 
-  // One client's wait for a move. Destroying it says that the client is gone;
-  // when nobody waits any more, a move that has not switched yet is undone.
-  // Keep it until `done` was called.
+  // One client's wait for a move. Destroying it before the end says that the
+  // client is gone: `done` is then called with CANCELLED, from the destructor
+  // (unless a worker is just calling it), and when nobody waits any more, a
+  // move that has not switched yet is undone. Destroying it after the end does
+  // nothing; it may be destroyed in `done`.
   class [[nodiscard]] Ticket {
    public:
     Ticket() = default;
@@ -95,7 +97,7 @@ class Mover {
 
    private:
     friend class Mover;
-    struct Waiter;
+    struct Waiter;  // mover_work.h
     explicit Ticket(std::shared_ptr<Waiter> waiter);
     std::shared_ptr<Waiter> waiter_;
   };
@@ -111,7 +113,8 @@ class Mover {
   void Clear();
 
  private:
-  struct Work;  // mover_work.h
+  struct Move;  // Both in mover_work.h.
+  struct Work;
   std::unique_ptr<Work> work_;
 };
 

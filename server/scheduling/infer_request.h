@@ -52,7 +52,8 @@ class InferRequest {
   friend class Scheduler;
   friend class RequestQueue;
   ModelTable::Admission admission_;
-  absl::Time submitted_at_;
+  absl::Duration submitted_at_;  // Monotonic.
+  int followed_ = 0;             // Devices it was sent on to.
 };
 
 }  // namespace ferry

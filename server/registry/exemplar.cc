@@ -1,0 +1,97 @@
+#include "server/registry/exemplar.h"
+
+#include <string>
+#include <type_traits>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+
+namespace ferry {
+namespace {
+
+// Calls `visit(child, name)` for each element of a list, tuple or dict.
+template <typename V, typename Visit>
+void ForEachChild(V& value, const Visit& visit) {
+  if (auto* list = std::get_if<Value::List>(&value.value)) {
+    for (size_t i = 0; i < list->size(); ++i) {
+      visit((*list)[i], absl::StrCat(i));
+    }
+  } else if (auto* tuple = std::get_if<Value::Tuple>(&value.value)) {
+    for (size_t i = 0; i < tuple->elements.size(); ++i) {
+      visit(tuple->elements[i],
+            tuple->names.empty() ? absl::StrCat(i) : tuple->names[i]);
+    }
+  } else if (auto* dict = std::get_if<Value::Dict>(&value.value)) {
+    for (auto& [key, child] : *dict) visit(child, key);
+  }
+}
+
+uint64_t TensorBytes(const Value& value) {
+  if (const auto* tensor = std::get_if<TensorView>(&value.value)) {
+    return tensor->bytes.size();
+  }
+  uint64_t total_bytes = 0;
+  ForEachChild(value, [&](const Value& child, const std::string&) {
+    total_bytes += TensorBytes(child);
+  });
+  return total_bytes;
+}
+
+void Flatten(const std::string& name, const Value& value,
+             std::vector<TensorShape>& shapes) {
+  const auto scalar = [&](const char* datatype) {
+    shapes.push_back({.name = name, .datatype = datatype, .shape = {1}});
+  };
+  if (const auto* tensor = std::get_if<TensorView>(&value.value)) {
+    shapes.push_back({.name = name,
+                      .datatype = std::string(KServeName(tensor->dtype)),
+                      .shape = tensor->shape});
+  } else if (std::holds_alternative<int64_t>(value.value)) {
+    scalar("INT64");
+  } else if (std::holds_alternative<double>(value.value)) {
+    scalar("FP64");
+  } else if (std::holds_alternative<bool>(value.value)) {
+    scalar("BOOL");
+  } else if (std::holds_alternative<std::string>(value.value)) {
+    scalar("BYTES");
+  } else {
+    ForEachChild(value, [&](const Value& child, const std::string& key) {
+      Flatten(absl::StrCat(name, ".", key), child, shapes);
+    });
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const Exemplar> Exemplar::Copy(
+    std::span<const NamedValue> inputs, uint64_t size_max_bytes) {
+  uint64_t total_bytes = 0;
+  for (const NamedValue& input : inputs) {
+    total_bytes += TensorBytes(input.value);
+  }
+  if (total_bytes > size_max_bytes) return nullptr;
+
+  std::shared_ptr<Exemplar> exemplar(new Exemplar);
+  exemplar->inputs_.assign(inputs.begin(), inputs.end());
+  for (NamedValue& input : exemplar->inputs_) exemplar->Adopt(input.value);
+  return exemplar;
+}
+
+void Exemplar::Adopt(Value& value) {
+  if (auto* tensor = std::get_if<TensorView>(&value.value)) {
+    bytes_.emplace_back(tensor->bytes.begin(), tensor->bytes.end());
+    tensor->bytes = bytes_.back();
+    return;
+  }
+  ForEachChild(value, [&](Value& child, const std::string&) { Adopt(child); });
+}
+
+std::vector<TensorShape> FlattenShapes(std::span<const NamedValue> values) {
+  std::vector<TensorShape> shapes;
+  for (const NamedValue& named : values) {
+    Flatten(named.name, named.value, shapes);
+  }
+  return shapes;
+}
+
+}  // namespace ferry

@@ -1,0 +1,48 @@
+// An Exemplar is a copy of one request's inputs, kept to warm up the Instances
+// that later moves make.
+//
+// Also here: FlattenShapes, which writes any nesting of values as the flat list
+// of named tensors that protocols and people read.
+//
+// Owns:     copies of the tensors' bytes.
+// Threads:  immutable once made.
+// Units:    bytes.
+
+#ifndef SERVER_REGISTRY_EXEMPLAR_H_
+#define SERVER_REGISTRY_EXEMPLAR_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "server/executors/signature.h"
+#include "server/executors/value.h"
+
+namespace ferry {
+
+class Exemplar {
+ public:
+  // Null when the tensors take more than `size_max_bytes` together.
+  static std::shared_ptr<const Exemplar> Copy(
+      std::span<const NamedValue> inputs, uint64_t size_max_bytes);
+
+  std::span<const NamedValue> inputs() const { return inputs_; }
+
+ private:
+  Exemplar() = default;
+  void Adopt(Value& value);
+
+  std::vector<NamedValue> inputs_;
+  std::deque<std::vector<std::byte>> bytes_;  // Addresses stay.
+};
+
+// "x", "x.0", "x.scale", ... with KServe datatypes. Numbers and strings show as
+// tensors of shape [1]; None is left out.
+std::vector<TensorShape> FlattenShapes(std::span<const NamedValue> values);
+
+}  // namespace ferry
+
+#endif  // SERVER_REGISTRY_EXEMPLAR_H_

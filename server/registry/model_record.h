@@ -1,0 +1,73 @@
+// A ModelRecord is everything the table knows of one model. For the table and
+// the mover only.
+//
+// LoadedModel is what a load makes and never changes after; the rest of the
+// record is small facts, read and changed under the table's mutex.
+//
+// Owns:     the program, the host copy and the residences.
+// Threads:  caller locks (the ModelTable's mutex), but for `loaded`, which is
+//           immutable while the record has a move or an admission.
+// Units:    bytes.
+
+#ifndef SERVER_REGISTRY_MODEL_RECORD_H_
+#define SERVER_REGISTRY_MODEL_RECORD_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+
+#include "server/executors/program.h"
+#include "server/executors/signature.h"
+#include "server/registry/exemplar.h"
+#include "server/registry/model_state.h"
+#include "server/registry/residence.h"
+#include "server/transfer/transfer_plan.h"
+#include "server/weights/weight_set.h"
+
+namespace ferry {
+
+struct LoadedModel {
+  TransferPlan plan;
+  Checksums checksums;
+  WeightSet host;
+  std::unique_ptr<Program> program;  // Dies before the host copy: last member.
+};
+
+// What others may see of a move while its worker runs it.
+struct MoveMark {
+  std::vector<std::string> from;
+  std::vector<std::string> to;
+  absl::Time started_at;
+  std::atomic<MoveStep> step{MoveStep::kQueue};
+  std::atomic<uint64_t> done_bytes{0};
+  std::atomic<uint64_t> total_bytes{0};
+};
+
+struct ModelRecord {
+  std::string name;
+  int64_t version = 0;
+  std::string path;
+
+  std::unique_ptr<LoadedModel> loaded;  // Null: nothing in memory.
+  std::vector<std::unique_ptr<Residence>> residences;
+
+  MoveMark* move = nullptr;  // Owned by the mover, until the move's end.
+  bool leaving = false;      // Takes no new requests.
+  bool paused = false;       // A stateful model's state is on its way.
+  int64_t admissions = 0;
+  int64_t pins = 0;
+
+  Signature signature;
+  bool learned = false;
+  std::shared_ptr<const Exemplar> exemplar;
+  std::string last_error;
+  absl::Time loaded_at;
+};
+
+}  // namespace ferry
+
+#endif  // SERVER_REGISTRY_MODEL_RECORD_H_

@@ -1,0 +1,291 @@
+#include "server/registry/model_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+
+#include "server/base/absl_view.h"
+#include "server/base/invariant.h"
+#include "server/base/status_macros.h"
+#include "server/registry/exemplar.h"
+#include "server/registry/model_record.h"
+
+namespace ferry {
+namespace {
+
+std::string Quoted(std::string_view name) {
+  return absl::StrCat("model \"", absl::CEscape(AbslView(name.substr(0, 128))),
+                      "\"");
+}
+
+std::vector<std::pair<DeviceId, uint64_t>> BytesOf(const ModelRecord& record) {
+  std::vector<std::pair<DeviceId, uint64_t>> bytes;
+  if (record.loaded == nullptr) return bytes;
+  bytes.emplace_back(DeviceId{}, record.loaded->host.lease_bytes());
+  for (const auto& residence : record.residences) {
+    if (residence->weights.has_value()) {
+      bytes.emplace_back(residence->device, residence->weights->lease_bytes());
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
+
+ModelTable::ModelTable(Options options) : options_(options) {}
+
+ModelTable::~ModelTable() {
+  MutexLock lock(mutex_);
+  for (const auto& [name, record] : records_) {
+    INVARIANT(record->admissions == 0 && record->pins == 0);
+    INVARIANT(record->move == nullptr);
+  }
+  MutexLock watch_lock(watch_mutex_);
+  INVARIANT(watchers_.empty());
+}
+
+absl::StatusOr<ModelRecord*> ModelTable::FindServing(std::string_view name,
+                                                     int64_t version) const {
+  const auto found = records_.find(AbslView(name));
+  if (found == records_.end()) {
+    return absl::NotFoundError(absl::StrCat(
+        Quoted(name), ": there is no such model here; LoadModel loads one"));
+  }
+  ModelRecord* record = found->second.get();
+  if (record->leaving) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(Quoted(name), ": it is being unloaded"));
+  }
+  if (record->residences.empty()) {
+    const bool loading = record->move != nullptr;
+    return absl::FailedPreconditionError(absl::StrCat(
+        Quoted(name), loading ? ": it is still loading" : ": it is not loaded",
+        record->last_error.empty()
+            ? ""
+            : absl::StrCat("; the last load failed: ", record->last_error)));
+  }
+  if (version != 0 && version != record->version) {
+    return absl::NotFoundError(absl::StrCat(Quoted(name), ": version ", version,
+                                            " is not loaded; version ",
+                                            record->version, " is"));
+  }
+  return record;
+}
+
+absl::StatusOr<ModelTable::Admission> ModelTable::Admit(std::string_view name,
+                                                        int64_t version) {
+  MutexLock lock(mutex_);
+  ASSIGN_OR_RETURN(ModelRecord * record, FindServing(name, version));
+  if (record->admissions >= options_.requests_max) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(Quoted(name), ": its queue is full with ",
+                     record->admissions, " requests; try again later"));
+  }
+  ++record->admissions;
+  return Admission(this, record);
+}
+
+ModelTable::Devices ModelTable::Where(const Admission& admission) {
+  Devices devices;
+  MutexLock lock(mutex_);
+  for (const auto& residence : admission.record_->residences) {
+    devices.push_back(residence->device);
+  }
+  return devices;
+}
+
+ModelTable::Pin ModelTable::PinOn(const Admission& admission, DeviceId device) {
+  Pin pin;
+  ModelRecord* record = admission.record_;
+  MutexLock lock(mutex_);
+  while (record->paused) idle_.Wait(mutex_);
+  for (const auto& residence : record->residences) {
+    if (residence->device != device) continue;
+    ++residence->pins;
+    ++record->pins;
+    pin.table_ = this;
+    pin.record_ = record;
+    pin.residence_ = residence.get();
+    pin.wants_exemplar_ = !record->learned;
+    break;
+  }
+  return pin;
+}
+
+void ModelTable::Learn(const Pin& pin, std::span<const NamedValue> inputs,
+                       std::span<const NamedValue> outputs) {
+  auto exemplar = Exemplar::Copy(inputs, kExemplarBytesMax);
+  std::vector<TensorShape> input_shapes = FlattenShapes(inputs);
+  std::vector<TensorShape> output_shapes = FlattenShapes(outputs);
+  {
+    MutexLock lock(mutex_);
+    ModelRecord& record = *pin.record_;
+    if (record.learned) return;
+    record.learned = true;
+    record.exemplar = std::move(exemplar);
+    if (record.signature.shape_source != ShapeSource::kUnknown) return;
+    record.signature.shape_source = ShapeSource::kLearned;
+    record.signature.input_shapes = std::move(input_shapes);
+    record.signature.output_shapes = std::move(output_shapes);
+  }
+  NotifyChanged(pin.record_->name);
+}
+
+void ModelTable::Unpin(ModelRecord* record, Residence* residence) {
+  MutexLock lock(mutex_);
+  INVARIANT(residence->pins > 0 && record->pins > 0);
+  --record->pins;
+  if (--residence->pins == 0 && record->move != nullptr) idle_.NotifyAll();
+}
+
+void ModelTable::Release(ModelRecord* record) {
+  MutexLock lock(mutex_);
+  INVARIANT(record->admissions > 0);
+  if (--record->admissions == 0 && record->move != nullptr) idle_.NotifyAll();
+}
+
+absl::StatusOr<ModelSnapshot> ModelTable::Get(std::string_view name) const {
+  MutexLock lock(mutex_);
+  const auto found = records_.find(AbslView(name));
+  if (found == records_.end()) {
+    return absl::NotFoundError(
+        absl::StrCat(Quoted(name), ": there is no such model here"));
+  }
+  return SnapshotOf(*found->second);
+}
+
+std::vector<ModelSnapshot> ModelTable::List() const {
+  std::vector<ModelSnapshot> models;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [name, record] : records_) {
+      models.push_back(SnapshotOf(*record));
+    }
+  }
+  std::ranges::sort(models, {}, &ModelSnapshot::name);
+  return models;
+}
+
+ModelSnapshot ModelTable::SnapshotOf(const ModelRecord& record) const {
+  ModelSnapshot snapshot;
+  snapshot.name = record.name;
+  snapshot.version = record.version;
+  snapshot.state = DeriveState({.in_host_memory = record.loaded != nullptr,
+                                .serves = !record.residences.empty(),
+                                .moving = record.move != nullptr,
+                                .leaving = record.leaving});
+  snapshot.path = record.path;
+  for (const auto& residence : record.residences) {
+    snapshot.serving_on.push_back(residence->device);
+  }
+  snapshot.bytes = BytesOf(record);
+  if (record.loaded != nullptr) {
+    snapshot.weight_bytes = record.loaded->host.size_bytes();
+    snapshot.stateful = record.loaded->program->stateful();
+  }
+  snapshot.signature = record.signature;
+  if (const MoveMark* move = record.move; move != nullptr) {
+    snapshot.move = MoveProgress{.from = move->from,
+                                 .to = move->to,
+                                 .step = move->step,
+                                 .done_bytes = move->done_bytes,
+                                 .total_bytes = move->total_bytes,
+                                 .started_at = move->started_at};
+  }
+  snapshot.last_error = record.last_error;
+  snapshot.loaded_at = record.loaded_at;
+  snapshot.queued_requests = record.admissions - record.pins;
+  return snapshot;
+}
+
+std::vector<MoveReport> ModelTable::Moves() const {
+  MutexLock lock(mutex_);
+  std::vector<MoveReport> moves;
+  moves.reserve(reports_.size());
+  for (size_t i = 0; i < reports_.size(); ++i) {
+    const size_t newest = reports_next_ + reports_.size() - 1 - i;
+    moves.push_back(reports_[newest % reports_.size()]);
+  }
+  return moves;
+}
+
+void ModelTable::KeepReport(MoveReport report) {
+  MutexLock lock(mutex_);
+  if (reports_.size() < kMovesKept) {
+    reports_.push_back(std::move(report));  // reports_next_ stays 0.
+    return;
+  }
+  reports_[reports_next_] = std::move(report);
+  reports_next_ = (reports_next_ + 1) % kMovesKept;
+}
+
+ModelTable::Watch ModelTable::WatchChanges(
+    std::function<void(std::string_view name)> changed) {
+  MutexLock lock(watch_mutex_);
+  const int64_t key = next_watch_++;
+  watchers_.emplace_back(key, std::move(changed));
+  return {this, key};
+}
+
+void ModelTable::Unwatch(int64_t key) {
+  MutexLock lock(watch_mutex_);
+  std::erase_if(watchers_, [&](const auto& w) { return w.first == key; });
+}
+
+void ModelTable::NotifyChanged(std::string_view name) {
+  MutexLock lock(watch_mutex_);
+  for (const auto& [key, changed] : watchers_) changed(name);
+}
+
+ModelTable::Watch::Watch(Watch&& other) noexcept
+    : table_(std::exchange(other.table_, nullptr)), key_(other.key_) {}
+
+ModelTable::Watch::~Watch() {
+  if (table_ != nullptr) table_->Unwatch(key_);
+}
+
+ModelTable::Admission::Admission(Admission&& other) noexcept
+    : table_(std::exchange(other.table_, nullptr)),
+      record_(std::exchange(other.record_, nullptr)) {}
+
+ModelTable::Admission& ModelTable::Admission::operator=(
+    Admission&& other) noexcept {
+  Admission taken(std::move(other));
+  std::swap(table_, taken.table_);
+  std::swap(record_, taken.record_);
+  return *this;  // `taken` ends what this object held before.
+}
+
+ModelTable::Admission::~Admission() {
+  if (table_ != nullptr) table_->Release(record_);
+}
+
+const std::string& ModelTable::Admission::model() const {
+  return record_->name;
+}
+
+int64_t ModelTable::Admission::version() const { return record_->version; }
+
+ModelTable::Pin::Pin(Pin&& other) noexcept
+    : table_(std::exchange(other.table_, nullptr)),
+      record_(std::exchange(other.record_, nullptr)),
+      residence_(std::exchange(other.residence_, nullptr)),
+      wants_exemplar_(other.wants_exemplar_) {}
+
+ModelTable::Pin& ModelTable::Pin::operator=(Pin&& other) noexcept {
+  Pin taken(std::move(other));
+  std::swap(table_, taken.table_);
+  std::swap(record_, taken.record_);
+  std::swap(residence_, taken.residence_);
+  std::swap(wants_exemplar_, taken.wants_exemplar_);
+  return *this;
+}
+
+ModelTable::Pin::~Pin() {
+  if (table_ != nullptr) table_->Unpin(record_, residence_);
+}
+
+}  // namespace ferry

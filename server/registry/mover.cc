@@ -1,0 +1,391 @@
+#include "server/registry/mover.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+#include "server/base/absl_view.h"
+#include "server/base/ids.h"
+#include "server/base/invariant.h"
+#include "server/base/status_macros.h"
+#include "server/metrics/catalog.h"
+#include "server/registry/mover_work.h"
+
+namespace ferry {
+namespace {
+
+std::vector<std::string> Names(const std::vector<DeviceId>& devices) {
+  std::vector<std::string> names;
+  for (const DeviceId device : devices) names.push_back(device.ToString());
+  return names;
+}
+
+std::vector<std::string> NamesOf(const Destination& destination) {
+  if (destination.automatic) return {"auto"};
+  return Names(destination.devices);
+}
+
+std::vector<DeviceId> Sorted(std::vector<DeviceId> devices) {
+  std::ranges::sort(devices);
+  return devices;
+}
+
+// One label for a set of places: the set itself would not be a closed set.
+std::string PlaceLabel(const std::vector<std::string>& places) {
+  if (places.empty()) return kDisk;
+  return places.size() == 1 ? places.front() : "several";
+}
+
+// Only for failures that came from the file or the machine is it of use to
+// remember that a model exists.
+bool WorthRemembering(const absl::Status& status) {
+  return !absl::IsNotFound(status) && !absl::IsCancelled(status) &&
+         !absl::IsUnavailable(status);
+}
+
+}  // namespace
+
+absl::StatusOr<Destination> Destination::Parse(
+    const std::vector<std::string>& devices) {
+  Destination destination;
+  if (devices.empty() || (devices.size() == 1 && devices[0] == "auto")) {
+    destination.automatic = true;
+    return destination;
+  }
+  for (const std::string& text : devices) {
+    if (text == "auto") {
+      return absl::InvalidArgumentError(
+          "devices: \"auto\" stands alone, not beside other devices");
+    }
+    ASSIGN_OR_RETURN(const DeviceId device, DeviceId::Parse(text));
+    destination.devices.push_back(device);
+  }
+  return destination;
+}
+
+Mover::Mover(Options options, Rooms rooms)
+    : work_(std::make_unique<Work>(std::move(options), rooms)) {
+  for (int i = 0; i < work_->options.moves_max; ++i) {
+    work_->workers.push_back(std::make_unique<Worker>(
+        absl::StrCat("mover-", i), [work = work_.get()] { work->RunLoop(); }));
+  }
+}
+
+Mover::~Mover() {
+  Drain();
+  {
+    MutexLock lock(work_->mutex);
+    work_->closed = true;
+    work_->changed.NotifyAll();
+  }
+  work_->workers.clear();
+  Clear();
+}
+
+Mover::Ticket Mover::Load(LoadSpec spec, MoveDone done) {
+  return work_->Ask(MoveKind::kLoad, std::move(spec), std::move(done));
+}
+
+Mover::Ticket Mover::Migrate(std::string name, Destination destination,
+                             MoveDone done) {
+  return work_->Ask(MoveKind::kMigrate,
+                    {.name = std::move(name),
+                     .path = "",
+                     .version = 0,
+                     .destination = std::move(destination)},
+                    std::move(done));
+}
+
+Mover::Ticket Mover::Unload(std::string name, MoveDone done) {
+  return work_->Ask(
+      MoveKind::kUnload,
+      {.name = std::move(name), .path = "", .version = 0, .destination = {}},
+      std::move(done));
+}
+
+Mover::Ticket Mover::Work::Ask(MoveKind kind, LoadSpec spec, MoveDone done) {
+  auto waiter = std::make_shared<Ticket::Waiter>();
+  waiter->done = std::move(done);
+  waiter->work = this;
+  absl::StatusOr<std::optional<MoveOutcome>> answer = std::nullopt;
+  const std::string name = spec.name;
+
+  if (absl::Status named = CheckModelName(name); !named.ok()) {
+    waiter->Tell(named);
+    return Ticket(std::move(waiter));
+  }
+  {
+    MutexLock lock(mutex);
+    const auto same = std::ranges::find_if(moves, [&](const Move* move) {
+      return kind == MoveKind::kLoad && move->kind == kind &&
+             move->spec == spec && !move->stop.stop_requested();
+    });
+    if (same != moves.end()) {
+      (*same)->waiters.push_back(waiter);
+      waiter->move = *same;
+      return Ticket(std::move(waiter));
+    }
+    auto move = std::make_unique<Move>();
+    move->kind = kind;
+    move->spec = std::move(spec);
+    move->waiters.push_back(waiter);
+    answer = Mark(*move);
+    if (answer.ok() && !answer->has_value()) {
+      waiter->move = move.get();
+      moves.insert(move.get());
+      queue.push_back(std::move(move));
+      changed.NotifyAll();
+    }
+  }
+  if (!answer.ok()) {
+    waiter->Tell(answer.status());
+  } else if (answer->has_value()) {
+    waiter->Tell(**std::move(answer));
+  } else {
+    rooms.table.NotifyChanged(name);
+  }
+  return Ticket(std::move(waiter));
+}
+
+// Marks the model as moving; or refuses; or answers at once when there is
+// nothing to do.
+absl::StatusOr<std::optional<MoveOutcome>> Mover::Work::Mark(Move& move) {
+  if (draining) {
+    return absl::UnavailableError("the server is draining; use another");
+  }
+  if (queue.size() >= kMovesQueuedMax) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(queue.size(), " moves are waiting already; back off"));
+  }
+  ModelTable& table = rooms.table;
+  MutexLock lock(table.mutex_);
+  auto& records = table.records_;
+  auto found = records.find(move.spec.name);
+  const std::string quoted = absl::StrCat("model \"", move.spec.name, "\"");
+
+  if (found != records.end() && found->second->move != nullptr) {
+    return absl::AbortedError(absl::StrCat(
+        quoted, ": another move of it is under way, to ",
+        PlaceLabel(found->second->move->to), "; try again when it has ended"));
+  }
+  const bool serves =
+      found != records.end() && !found->second->residences.empty();
+  std::vector<DeviceId> serving;
+  if (serves) {
+    for (const auto& residence : found->second->residences) {
+      serving.push_back(residence->device);
+    }
+  }
+  const Destination& wanted = move.spec.destination;
+  const bool already =
+      serves && (wanted.automatic || Sorted(wanted.devices) == Sorted(serving));
+
+  switch (move.kind) {
+    case MoveKind::kLoad:
+      if (serves) {
+        const ModelRecord& record = *found->second;
+        const bool same_source =
+            (move.spec.path.empty() || move.spec.path == record.path) &&
+            (move.spec.version == 0 || move.spec.version == record.version);
+        if (same_source && already) {
+          return MoveOutcome{table.SnapshotOf(record), std::nullopt};
+        }
+        return absl::AlreadyExistsError(absl::StrCat(
+            quoted, ": it is loaded already, from ", record.path, " version ",
+            record.version, " on ", PlaceLabel(Names(serving)),
+            same_source ? "; MigrateModel carries it to other devices"
+                        : "; unload it first, or use another name"));
+      }
+      if (found == records.end()) {
+        if (records.size() >= table.options_.models_max) {
+          // What is only remembered for its last error makes room.
+          const auto cold = std::ranges::find_if(records, [](const auto& r) {
+            return r.second->loaded == nullptr && r.second->move == nullptr;
+          });
+          if (cold != records.end()) records.erase(cold);
+        }
+        if (records.size() >= table.options_.models_max) {
+          return absl::ResourceExhaustedError(
+              absl::StrCat(quoted, ": ", records.size(),
+                           " models are known, which is the most; unload one"));
+        }
+        found = records.emplace(move.spec.name, std::make_unique<ModelRecord>())
+                    .first;
+        found->second->name = move.spec.name;
+      }
+      move.mark.from = {kDisk};
+      move.mark.to = NamesOf(wanted);
+      break;
+    case MoveKind::kMigrate:
+    case MoveKind::kUnload:
+      if (found == records.end()) {
+        return absl::NotFoundError(
+            absl::StrCat(quoted, ": there is no such model here"));
+      }
+      if (move.kind == MoveKind::kMigrate && !serves) {
+        return absl::FailedPreconditionError(
+            absl::StrCat(quoted, ": it is not loaded; LoadModel loads it"));
+      }
+      if (move.kind == MoveKind::kMigrate && already) {
+        return MoveOutcome{table.SnapshotOf(*found->second), std::nullopt};
+      }
+      move.mark.from = Names(serving);
+      move.mark.to = move.kind == MoveKind::kUnload
+                         ? std::vector<std::string>{kDisk}
+                         : NamesOf(wanted);
+      break;
+  }
+  move.record = found->second.get();
+  move.mark.started_at = absl::Now();
+  move.record->move = &move.mark;
+  return std::nullopt;
+}
+
+void Mover::Work::RunLoop() {
+  while (true) {
+    std::unique_ptr<Move> move;
+    {
+      MutexLock lock(mutex);
+      while (queue.empty() && !closed) changed.Wait(mutex);
+      if (queue.empty()) return;
+      move = std::move(queue.front());
+      queue.pop_front();
+    }
+    EndStep(*move, MoveStep::kQueue);
+    absl::Status status = Run(*move);
+    End(std::move(move), std::move(status));
+  }
+}
+
+// The end of every move: forget it, report it, tell everybody.
+void Mover::Work::End(std::unique_ptr<Move> move, absl::Status status) {
+  // Whatever was prepared and not published goes back first, so that an
+  // answer means that its bytes are free again.
+  move->fresh.clear();
+  move->retired.clear();
+  move->loaded.reset();
+  move->archive.reset();
+
+  MoveReport& report = move->report;
+  report.model = move->spec.name;
+  report.from = move->mark.from;
+  report.to = move->mark.to;
+  report.total = move->since_asked.Elapsed();
+  report.ended_at = absl::Now();
+  report.status = status;
+  if (const auto copy = report.steps[static_cast<int>(MoveStep::kCopy)];
+      copy > absl::ZeroDuration()) {
+    report.bytes_per_second =
+        static_cast<double>(report.size_bytes) / absl::ToDoubleSeconds(copy);
+  }
+  CountMove(report);
+  rooms.table.KeepReport(report);
+
+  Move::Waiters waiters;
+  std::unique_ptr<ModelRecord> gone;
+  MoveOutcome outcome{.model = {}, .report = report};
+  {
+    MutexLock lock(mutex);
+    moves.erase(move.get());
+    waiters.swap(move->waiters);
+    for (const auto& waiter : waiters) waiter->move = nullptr;
+
+    ModelTable& table = rooms.table;
+    MutexLock table_lock(table.mutex_);
+    ModelRecord& record = *move->record;
+    record.move = nullptr;
+    outcome.model = table.SnapshotOf(record);
+    const bool forget =
+        record.loaded == nullptr && (status.ok() || !WorthRemembering(status));
+    if (forget) {
+      const auto found = table.records_.find(record.name);
+      gone = std::move(found->second);
+      table.records_.erase(found);
+    } else if (!status.ok()) {
+      record.last_error = std::string(status.message());
+    } else {
+      record.last_error.clear();
+    }
+    changed.NotifyAll();
+  }
+  const std::string name = move->spec.name;
+  move.reset();
+  rooms.table.NotifyChanged(name);
+  for (const auto& waiter : waiters) {
+    if (status.ok()) {
+      waiter->Tell(outcome);
+    } else {
+      waiter->Tell(status);
+    }
+  }
+}
+
+void Mover::Work::CountMove(const MoveReport& report) {
+  const std::string from = PlaceLabel(report.from);
+  const std::string to = PlaceLabel(report.to);
+  const std::string code = absl::StatusCodeToString(report.status.code());
+  rooms.metrics.Add(kMovesTotal, {from, to, code});
+  if (!report.status.ok()) return;
+  for (int step = 0; step < kMoveSteps; ++step) {
+    rooms.metrics.Observe(kMoveStepSeconds,
+                          {from, to, StepName(static_cast<MoveStep>(step))},
+                          absl::ToDoubleSeconds(report.steps[step]));
+  }
+}
+
+void Mover::Work::GiveUp(Ticket::Waiter& waiter) {
+  std::stop_source stop(std::nostopstate);
+  {
+    MutexLock lock(mutex);
+    if (waiter.move == nullptr) return;
+    auto& waiters = waiter.move->waiters;
+    std::erase_if(waiters, [&](const auto& w) { return w.get() == &waiter; });
+    if (waiters.empty()) stop = waiter.move->stop;
+    waiter.move = nullptr;
+  }
+  stop.request_stop();
+}
+
+void Mover::Drain() {
+  std::vector<std::stop_source> stops;
+  {
+    MutexLock lock(work_->mutex);
+    work_->draining = true;
+    for (const Move* move : work_->moves) stops.push_back(move->stop);
+  }
+  for (std::stop_source& stop : stops) stop.request_stop();
+  MutexLock lock(work_->mutex);
+  while (!work_->moves.empty()) work_->changed.Wait(work_->mutex);
+}
+
+void Mover::Clear() {
+  absl::flat_hash_map<std::string, std::unique_ptr<ModelRecord>> gone;
+  ModelTable& table = work_->rooms.table;
+  MutexLock lock(table.mutex_);
+  for (const auto& [name, record] : table.records_) {
+    INVARIANT(record->move == nullptr && record->admissions == 0);
+  }
+  gone.swap(table.records_);
+}
+
+Mover::Ticket::Ticket(std::shared_ptr<Waiter> waiter)
+    : waiter_(std::move(waiter)) {}
+
+Mover::Ticket::Ticket(Ticket&& other) noexcept
+    : waiter_(std::move(other.waiter_)) {}
+
+Mover::Ticket& Mover::Ticket::operator=(Ticket&& other) noexcept {
+  Ticket taken(std::move(other));
+  std::swap(waiter_, taken.waiter_);
+  return *this;  // `taken` gives up what this object waited for before.
+}
+
+Mover::Ticket::~Ticket() {
+  if (waiter_ == nullptr || waiter_->told) return;
+  waiter_->work->GiveUp(*waiter_);
+  waiter_->Tell(absl::CancelledError("the client went away"));
+}
+
+}  // namespace ferry

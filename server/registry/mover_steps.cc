@@ -1,0 +1,412 @@
+// What a move does, top to bottom: DECIDE, COPY, SWITCH, DRAIN.
+//
+// Until Publish() nothing that a client sees has changed, and returning an
+// error undoes everything: what was prepared hangs on the Move and goes with
+// it. From Publish() on nothing can fail.
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+#include "server/base/invariant.h"
+#include "server/base/status_macros.h"
+#include "server/formats/open_model.h"
+#include "server/formats/signature_file.h"
+#include "server/metrics/catalog.h"
+#include "server/registry/mover_work.h"
+
+namespace ferry {
+namespace {
+
+constexpr int64_t kProgressIntervalMs = 100;
+
+absl::Status Stopped() {
+  return absl::CancelledError("the move was cancelled and undone");
+}
+
+// The sidecar's shapes belong to the program's arguments.
+absl::Status ApplySidecar(const std::string& text, const std::string& path,
+                          Signature& signature) {
+  ASSIGN_OR_RETURN(const SignatureFile file, ParseSignatureFile(text, path));
+  const auto shapes = [](const std::vector<TensorSpec>& specs) {
+    std::vector<TensorShape> shapes;
+    for (const TensorSpec& spec : specs) {
+      shapes.push_back(
+          {.name = spec.name, .datatype = spec.datatype, .shape = spec.shape});
+    }
+    return shapes;
+  };
+  for (const TensorSpec& spec : file.inputs) {
+    const std::string argument = spec.name.substr(0, spec.name.find('.'));
+    if (std::ranges::find(signature.inputs, argument, &Argument::name) ==
+        signature.inputs.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": its sidecar names an input \"", spec.name,
+                       "\" that forward does not take"));
+    }
+  }
+  signature.shape_source = ShapeSource::kSidecar;
+  signature.input_shapes = shapes(file.inputs);
+  signature.output_shapes = shapes(file.outputs);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status Mover::Work::Run(Move& move) {
+  if (move.stop.stop_requested()) return Stopped();
+  if (move.kind == MoveKind::kUnload) return Leave(move);
+  if (move.kind == MoveKind::kLoad) RETURN_IF_ERROR(Open(move));
+  RETURN_IF_ERROR(Decide(move));
+  RETURN_IF_ERROR(Copy(move));
+  RETURN_IF_ERROR(Switch(move));
+  Drain(move);
+  move.report.verified = true;
+  return absl::OkStatus();
+}
+
+// A load's first half of DECIDE: what there is to carry.
+absl::Status Mover::Work::Open(Move& move) {
+  ASSIGN_OR_RETURN(ModelFile file, FindModelFile(options.model_directories,
+                                                 {.name = move.spec.name,
+                                                  .version = move.spec.version,
+                                                  .source = move.spec.path}));
+  move.version = file.version;
+  move.version_path = file.path;
+  move.sidecar = std::move(file.sidecar);
+  ASSIGN_OR_RETURN(move.archive,
+                   TorchScriptArchive::Open(std::move(file.fd), file.path));
+  // Code that does not need weights is compiled before any is read: a file that
+  // cannot serve is refused while that is cheap.
+  if (!move.archive->runs_code_at_load()) {
+    RETURN_IF_ERROR(BuildProgram(move, nullptr));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Mover::Work::BuildProgram(Move& move, const WeightSet* host) {
+  ASSIGN_OR_RETURN(move.program,
+                   Program::Load(*move.archive, host, move.stop.get_token()));
+  move.signature = move.program->signature();
+  if (move.sidecar.has_value()) {
+    RETURN_IF_ERROR(
+        ApplySidecar(*move.sidecar, move.version_path, move.signature));
+  }
+  return absl::OkStatus();
+}
+
+// Snapshot, plan, take: what does not fit is refused here, before a byte is
+// allocated.
+absl::Status Mover::Work::Decide(Move& move) {
+  ModelTable& table = rooms.table;
+  std::vector<DeviceSnapshot> devices;
+  for (const Device* device : rooms.devices.devices()) {
+    const Arena::Usage usage = rooms.weights.usage(device->id());
+    devices.push_back({.id = device->id(),
+                       .capacity_bytes = usage.capacity_bytes,
+                       .used_bytes = usage.used_bytes,
+                       .largest_gap_bytes = usage.largest_gap_bytes,
+                       .healthy = device->Health().ok()});
+  }
+  MoveQuestion question{.model = move.spec.name,
+                        .wanted = move.spec.destination.devices,
+                        .automatic = move.spec.destination.automatic};
+  const Program* program = move.program.get();
+  {
+    MutexLock lock(table.mutex_);
+    const ModelRecord& record = *move.record;
+    question.has_host_copy = record.loaded != nullptr;
+    question.size_bytes = move.archive != nullptr
+                              ? move.archive->layout().size_bytes
+                              : record.loaded->host.size_bytes();
+    for (const auto& residence : record.residences) {
+      question.serving.push_back(residence->device);
+    }
+    if (record.loaded != nullptr) program = record.loaded->program.get();
+  }
+  ASSIGN_OR_RETURN(move.plan, PlanMove(devices, question));
+  if (program != nullptr && program->stateful() &&
+      move.plan.keep.size() + move.plan.fill.size() > 1) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "model \"", move.spec.name,
+        "\": forward writes the model's own state, so it can serve on one "
+        "device at a time"));
+  }
+
+  if (move.plan.read_file) {
+    ASSIGN_OR_RETURN(WeightSet host,
+                     rooms.weights.Take(DeviceId{}, question.size_bytes));
+    move.loaded = std::make_unique<LoadedModel>(
+        LoadedModel{.plan = PlanTransfer(move.archive->layout()),
+                    .checksums = {},
+                    .host = std::move(host),
+                    .program = nullptr});
+  }
+  std::vector<std::string> to;
+  for (const DeviceId device : move.plan.keep) to.push_back(device.ToString());
+  uint64_t total_bytes = move.plan.read_file ? question.size_bytes : 0;
+  for (const DeviceId device : move.plan.fill) {
+    auto residence = std::make_unique<Residence>();
+    residence->device = device;
+    if (device.kind != DeviceKind::kCpu) {
+      ASSIGN_OR_RETURN(WeightSet weights,
+                       rooms.weights.Take(device, question.size_bytes));
+      residence->weights.emplace(std::move(weights));
+      total_bytes += question.size_bytes;
+    }
+    move.fresh.push_back(std::move(residence));
+    to.push_back(device.ToString());
+  }
+  {
+    MutexLock lock(table.mutex_);
+    move.mark.to = std::move(to);
+    move.mark.total_bytes = total_bytes;
+  }
+  EndStep(move, MoveStep::kDecide);
+  return absl::OkStatus();
+}
+
+absl::Status Mover::Work::Copy(Move& move) {
+  if (move.plan.read_file) {
+    RETURN_IF_ERROR(FillHost(move));
+    if (move.program == nullptr) {
+      RETURN_IF_ERROR(BuildProgram(move, &move.loaded->host));
+      EndStep(move, MoveStep::kWarmup);
+      if (move.program->stateful() && move.fresh.size() > 1) {
+        return absl::FailedPreconditionError(
+            absl::StrCat("model \"", move.spec.name,
+                         "\": forward writes the model's own state, so it can "
+                         "serve on one device at a time"));
+      }
+    }
+    move.loaded->program = std::move(move.program);
+  }
+  for (const auto& residence : move.fresh) {
+    RETURN_IF_ERROR(Fill(move, *residence));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Mover::Work::FillHost(Move& move) {
+  LoadedModel& loaded = *move.loaded;
+  move.mark.step = MoveStep::kCopy;
+  ASSIGN_OR_RETURN(const TransferReport read,
+                   rooms.transfers.Read({.fd = move.archive->fd(),
+                                         .path = move.archive->path(),
+                                         .layout = move.archive->layout(),
+                                         .plan = loaded.plan,
+                                         .host = loaded.host,
+                                         .checksums = loaded.checksums,
+                                         .progress = Progress(move, 0),
+                                         .stop = move.stop.get_token()}));
+  Count(move, kDisk, DeviceId{}.ToString(), read);
+  return absl::OkStatus();
+}
+
+// Bytes, then an Instance over them, then its first run.
+absl::Status Mover::Work::Fill(Move& move, Residence& residence) {
+  const LoadedModel& loaded =
+      move.loaded != nullptr ? *move.loaded : *move.record->loaded;
+  if (residence.weights.has_value()) {
+    move.mark.step = MoveStep::kCopy;
+    ASSIGN_OR_RETURN(const TransferReport copied,
+                     rooms.transfers.Copy(
+                         {.plan = loaded.plan,
+                          .from = loaded.host,
+                          .to = *residence.weights,
+                          .checksums = loaded.checksums,
+                          .progress = Progress(move, move.report.size_bytes),
+                          .stop = move.stop.get_token()}));
+    Count(move, DeviceId{}.ToString(), residence.device.ToString(), copied);
+  } else if (!move.plan.read_file) {
+    // The host copy has waited while another device served: look at it again.
+    move.mark.step = MoveStep::kVerify;
+    RETURN_IF_ERROR(rooms.transfers.Verify(
+        loaded.plan, loaded.host, loaded.checksums, move.stop.get_token()));
+    EndStep(move, MoveStep::kVerify);
+  }
+
+  move.mark.step = MoveStep::kWarmup;
+  const WeightSet& weights =
+      residence.weights.has_value() ? *residence.weights : loaded.host;
+  ASSIGN_OR_RETURN(residence.instance, loaded.program->Bind(weights));
+  std::shared_ptr<const Exemplar> exemplar;
+  {
+    MutexLock lock(rooms.table.mutex_);
+    exemplar = move.record->exemplar;
+  }
+  if (exemplar != nullptr) {
+    // What the model answers does not matter, and if it refuses, requests will
+    // tell their senders; a device that fails does.
+    auto warm = residence.instance->Run(exemplar->inputs());
+    RETURN_IF_ERROR(residence.instance->device().Health());
+  }
+  EndStep(move, MoveStep::kWarmup);
+  return move.stop.stop_requested() ? Stopped() : absl::OkStatus();
+}
+
+absl::Status Mover::Work::Switch(Move& move) {
+  ModelTable& table = rooms.table;
+  move.mark.step = MoveStep::kSwitch;
+  const bool carries_state = move.record->loaded != nullptr &&
+                             move.record->loaded->program->stateful() &&
+                             !move.fresh.empty();
+  if (carries_state) return SwitchWithState(move);
+  {
+    MutexLock lock(table.mutex_);
+    Publish(move);
+  }
+  EndStep(move, MoveStep::kSwitch);
+  return absl::OkStatus();
+}
+
+// A stateful model has one Instance. It stands still while its state is
+// carried over: requests wait at PinOn, for as long as one run and that copy.
+absl::Status Mover::Work::SwitchWithState(Move& move) {
+  ModelTable& table = rooms.table;
+  ModelRecord& record = *move.record;
+  INVARIANT(move.fresh.size() == 1 && record.residences.size() == 1);
+  const Residence& old = *record.residences.front();
+  bool stopped = false;
+  {
+    MutexLock lock(table.mutex_);
+    record.paused = true;
+    while (old.pins > 0 && !move.stop.stop_requested()) {
+      table.idle_.Wait(table.mutex_, move.stop.get_token());
+    }
+    stopped = old.pins > 0;
+  }
+  absl::Status carried =
+      stopped ? Stopped()
+              : move.fresh.front()->instance->CarryStateFrom(*old.instance);
+  {
+    MutexLock lock(table.mutex_);
+    if (carried.ok()) Publish(move);
+    record.paused = false;
+    table.idle_.NotifyAll();
+  }
+  EndStep(move, MoveStep::kSwitch);
+  return carried;
+}
+
+// The moment in which everything visible changes.
+void Mover::Work::Publish(Move& move) {
+  ModelRecord& record = *move.record;
+  if (move.loaded != nullptr) {
+    record.loaded = std::move(move.loaded);
+    record.version = move.version;
+    record.path = move.version_path;
+    record.signature = std::move(move.signature);
+    record.learned = false;
+    record.exemplar = nullptr;
+    record.loaded_at = absl::Now();
+  }
+  const auto stays = [&](const std::unique_ptr<Residence>& residence) {
+    return std::ranges::find(move.plan.drop, residence->device) ==
+           move.plan.drop.end();
+  };
+  const auto dropped = std::stable_partition(record.residences.begin(),
+                                             record.residences.end(), stays);
+  std::move(dropped, record.residences.end(), std::back_inserter(move.retired));
+  record.residences.erase(dropped, record.residences.end());
+  std::ranges::move(move.fresh, std::back_inserter(record.residences));
+  move.fresh.clear();
+}
+
+// Waits for the last request that runs on what was retired, and frees it.
+void Mover::Work::Drain(Move& move) {
+  ModelTable& table = rooms.table;
+  move.mark.step = MoveStep::kDrain;
+  if (!move.retired.empty()) table.NotifyChanged(move.spec.name);
+  {
+    MutexLock lock(table.mutex_);
+    for (const auto& residence : move.retired) {
+      while (residence->pins > 0) table.idle_.Wait(table.mutex_);
+    }
+  }
+  move.retired.clear();
+  EndStep(move, MoveStep::kDrain);
+}
+
+// An unload: no new requests; those accepted run; then everything goes.
+absl::Status Mover::Work::Leave(Move& move) {
+  ModelTable& table = rooms.table;
+  ModelRecord& record = *move.record;
+  move.mark.step = MoveStep::kDrain;
+  std::unique_ptr<LoadedModel> loaded;
+  bool stopped = false;
+  {
+    MutexLock lock(table.mutex_);
+    record.leaving = true;
+  }
+  table.NotifyChanged(move.spec.name);
+  {
+    MutexLock lock(table.mutex_);
+    while (record.admissions > 0 && !move.stop.stop_requested()) {
+      table.idle_.Wait(table.mutex_, move.stop.get_token());
+    }
+    stopped = record.admissions > 0;
+    if (stopped) {
+      record.leaving = false;
+    } else {
+      loaded = std::move(record.loaded);
+      move.retired = std::move(record.residences);
+      record.residences.clear();
+    }
+  }
+  if (stopped) return Stopped();
+  move.retired.clear();
+  loaded.reset();
+  move.report.verified = false;
+  EndStep(move, MoveStep::kDrain);
+  return absl::OkStatus();
+}
+
+void Mover::Work::EndStep(Move& move, MoveStep step) {
+  move.report.steps[static_cast<int>(step)] += move.since_step.Lap();
+}
+
+// Books one hop. Its copy and what checking added are told apart by the
+// transfer itself.
+void Mover::Work::Count(Move& move, std::string_view from, std::string_view to,
+                        const TransferReport& hop) {
+  EndStep(move, MoveStep::kCopy);
+  auto& steps = move.report.steps;
+  steps[static_cast<int>(MoveStep::kCopy)] -= hop.verify;
+  steps[static_cast<int>(MoveStep::kVerify)] += hop.verify;
+  move.report.size_bytes += hop.size_bytes;
+  move.report.chunks_refilled += hop.chunks_refilled;
+
+  const double seconds = absl::ToDoubleSeconds(hop.copy);
+  rooms.metrics.Add(kMoveBytesTotal, {from, to},
+                    static_cast<double>(hop.size_bytes));
+  rooms.metrics.Observe(kTransferSeconds, {from, to}, seconds);
+  if (from == kDisk || seconds <= 0 || hop.size_bytes == 0) return;
+  const double rate = rooms.calibration.bytes_per_second(
+      DeviceId{}, move.fresh.empty() ? DeviceId{} : *DeviceId::Parse(to));
+  if (rate <= 0) return;
+  const double efficiency =
+      static_cast<double>(hop.size_bytes) / seconds / rate;
+  rooms.metrics.Observe(kTransferEfficiencyRatio, {from, to}, efficiency);
+  move.report.efficiency = move.report.efficiency == 0
+                               ? efficiency
+                               : std::min(move.report.efficiency, efficiency);
+}
+
+TransferProgress Mover::Work::Progress(Move& move, uint64_t base_bytes) {
+  return [this, &move, base_bytes](uint64_t done_bytes) {
+    move.mark.done_bytes = base_bytes + done_bytes;
+    const int64_t now_ms =
+        absl::ToInt64Milliseconds(move.since_asked.Elapsed());
+    int64_t last_ms = move.last_told_ms;
+    if (now_ms - last_ms >= kProgressIntervalMs &&
+        move.last_told_ms.compare_exchange_strong(last_ms, now_ms)) {
+      rooms.table.NotifyChanged(move.spec.name);
+    }
+  };
+}
+
+}  // namespace ferry

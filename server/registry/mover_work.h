@@ -1,0 +1,125 @@
+// Mover::Work and Move: what mover.cc (who asks, who waits) and mover_steps.cc
+// (what a move does) share. For these two files only.
+//
+// Owns:     the moves: each belongs to the queue, then to the worker that runs
+//           it. A model's record points at its move's mark meanwhile.
+// Threads:  Work is thread-safe. A Move's `waiters` are guarded by
+//           Work::mutex, its mark by being atomic; the rest belongs to the
+//           worker that runs it.
+// Units:    bytes; absl times.
+
+#ifndef SERVER_REGISTRY_MOVER_WORK_H_
+#define SERVER_REGISTRY_MOVER_WORK_H_
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+
+#include "server/base/clock.h"
+#include "server/base/mutex.h"
+#include "server/base/worker.h"
+#include "server/formats/torchscript_archive.h"
+#include "server/placement/plan_move.h"
+#include "server/registry/model_record.h"
+#include "server/registry/mover.h"
+
+namespace ferry {
+
+inline constexpr char kDisk[] = "disk";
+
+struct Mover::Ticket::Waiter {
+  MoveDone done;
+  std::atomic<bool> told{false};
+  Work* work = nullptr;
+  Move* move = nullptr;  // Guarded by Work::mutex; null once it ended.
+
+  // Calls `done` unless somebody did.
+  void Tell(const absl::StatusOr<MoveOutcome>& outcome) {
+    if (!told.exchange(true)) done(outcome);
+  }
+};
+
+enum class MoveKind { kLoad, kMigrate, kUnload };
+
+struct Mover::Move {
+  using Waiters = std::vector<std::shared_ptr<Mover::Ticket::Waiter>>;
+
+  MoveKind kind = MoveKind::kLoad;
+  LoadSpec spec;  // Of a migration: name and destination.
+  Waiters waiters;
+  std::stop_source stop;
+  MoveMark mark;
+  ModelRecord* record = nullptr;  // Stays while its move runs.
+
+  // What the steps make and hand on.
+  Stopwatch since_asked;
+  Stopwatch since_step;
+  MoveReport report;
+  std::string version_path;  // For the record.
+  int64_t version = 0;
+  Signature signature;
+  std::optional<std::string> sidecar;
+  std::unique_ptr<TorchScriptArchive> archive;  // A load's.
+  std::unique_ptr<Program> program;             // A load's, until COPY's end.
+  std::unique_ptr<LoadedModel> loaded;          // A load's, until SWITCH.
+  MovePlan plan;
+  std::vector<std::unique_ptr<Residence>> fresh;    // Until SWITCH.
+  std::vector<std::unique_ptr<Residence>> retired;  // From SWITCH on.
+  std::atomic<int64_t> last_told_ms{0};             // Progress, throttled.
+};
+
+struct Mover::Work {
+  Work(Options options_in, Rooms rooms_in)
+      : options(std::move(options_in)), rooms(rooms_in) {}
+
+  // mover.cc
+  Ticket Ask(MoveKind kind, LoadSpec spec, MoveDone done);
+  absl::StatusOr<std::optional<MoveOutcome>> Mark(Move& move)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void GiveUp(Ticket::Waiter& waiter);
+  void RunLoop();
+  void End(std::unique_ptr<Move> move, absl::Status status);
+  void CountMove(const MoveReport& report);
+
+  // mover_steps.cc
+  absl::Status Run(Move& move);
+  absl::Status Open(Move& move);
+  absl::Status Decide(Move& move);
+  absl::Status Copy(Move& move);
+  absl::Status FillHost(Move& move);
+  absl::Status BuildProgram(Move& move, const WeightSet* host);
+  absl::Status Fill(Move& move, Residence& residence);
+  absl::Status Switch(Move& move);
+  absl::Status SwitchWithState(Move& move);
+  void Publish(Move& move) ABSL_EXCLUSIVE_LOCKS_REQUIRED(rooms.table.mutex_);
+  void Drain(Move& move);
+  absl::Status Leave(Move& move);
+  void EndStep(Move& move, MoveStep step);
+  void Count(Move& move, std::string_view from, std::string_view to,
+             const TransferReport& hop);
+  TransferProgress Progress(Move& move, uint64_t base_bytes);
+
+  const Options options;
+  const Rooms rooms;
+
+  // Taken before the table's mutex, never after it.
+  Mutex mutex;
+  CondVar changed;
+  std::deque<std::unique_ptr<Move>> queue ABSL_GUARDED_BY(mutex);
+  std::set<Move*> moves ABSL_GUARDED_BY(mutex);  // Queued or running.
+  bool draining ABSL_GUARDED_BY(mutex) = false;
+  bool closed ABSL_GUARDED_BY(mutex) = false;
+
+  std::vector<std::unique_ptr<Worker>> workers;  // Joined first.
+};
+
+}  // namespace ferry
+
+#endif  // SERVER_REGISTRY_MOVER_WORK_H_

@@ -1,0 +1,56 @@
+// A RequestQueue is what waits for the lanes of one device: first come, first
+// served.
+//
+// It has no limit of its own: every request in it holds an Admission, and the
+// ModelTable bounds those.
+//
+// Owns:     nothing; requests belong to their submitters.
+// Threads:  thread-safe. Pop blocks until there is something or Close.
+
+#ifndef SERVER_SCHEDULING_REQUEST_QUEUE_H_
+#define SERVER_SCHEDULING_REQUEST_QUEUE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <deque>
+
+#include "absl/base/thread_annotations.h"
+
+#include "server/base/mutex.h"
+#include "server/scheduling/infer_request.h"
+
+namespace ferry {
+
+class RequestQueue {
+ public:
+  RequestQueue() = default;
+
+  RequestQueue(const RequestQueue&) = delete;
+  RequestQueue& operator=(const RequestQueue&) = delete;
+
+  // INVARIANT: not closed.
+  void Push(InferRequest& request);
+
+  // Null once closed and empty.
+  InferRequest* Pop();
+
+  // What is waiting now; whoever calls this owns the requests' ends.
+  std::deque<InferRequest*> TakeAll();
+
+  void Close();
+
+  // Waiting now: a hint for choosing among devices.
+  size_t size() const { return size_; }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  std::deque<InferRequest*> requests_ ABSL_GUARDED_BY(mutex_);
+  size_t sleepers_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  std::atomic<size_t> size_{0};
+};
+
+}  // namespace ferry
+
+#endif  // SERVER_SCHEDULING_REQUEST_QUEUE_H_
