@@ -50,6 +50,8 @@ struct None {
   bool operator==(const None&) const = default;
 };
 
+struct DictEntry;
+
 struct Value {
   static constexpr int kDepthMax = 64;
 
@@ -60,11 +62,16 @@ struct Value {
   };
   // In order; keys of a TorchScript Dict are str, int, float or bool and are
   // written here as text.
-  using Dict = std::vector<std::pair<std::string, Value>>;
+  using Dict = std::vector<DictEntry>;
 
   std::variant<None, TensorView, int64_t, double, bool, std::string, List,
                Tuple, Dict>
       value;
+};
+
+struct DictEntry {
+  std::string key;
+  Value value;
 };
 
 struct NamedValue {

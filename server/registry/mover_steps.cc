@@ -249,14 +249,13 @@ absl::Status Mover::Work::Fill(Move& move, Residence& residence) {
 }
 
 absl::Status Mover::Work::Switch(Move& move) {
-  ModelTable& table = rooms.table;
   move.mark.step = MoveStep::kSwitch;
   const bool carries_state = move.record->loaded != nullptr &&
                              move.record->loaded->program->stateful() &&
                              !move.fresh.empty();
   if (carries_state) return SwitchWithState(move);
   {
-    MutexLock lock(table.mutex_);
+    MutexLock lock(rooms.table.mutex_);
     Publish(move);
   }
   EndStep(move, MoveStep::kSwitch);
@@ -266,16 +265,15 @@ absl::Status Mover::Work::Switch(Move& move) {
 // A stateful model has one Instance. It stands still while its state is
 // carried over: requests wait at PinOn, for as long as one run and that copy.
 absl::Status Mover::Work::SwitchWithState(Move& move) {
-  ModelTable& table = rooms.table;
   ModelRecord& record = *move.record;
   INVARIANT(move.fresh.size() == 1 && record.residences.size() == 1);
   const Residence& old = *record.residences.front();
   bool stopped = false;
   {
-    MutexLock lock(table.mutex_);
+    MutexLock lock(rooms.table.mutex_);
     record.paused = true;
     while (old.pins > 0 && !move.stop.stop_requested()) {
-      table.idle_.Wait(table.mutex_, move.stop.get_token());
+      rooms.table.idle_.Wait(rooms.table.mutex_, move.stop.get_token());
     }
     stopped = old.pins > 0;
   }
@@ -283,10 +281,10 @@ absl::Status Mover::Work::SwitchWithState(Move& move) {
       stopped ? Stopped()
               : move.fresh.front()->instance->CarryStateFrom(*old.instance);
   {
-    MutexLock lock(table.mutex_);
+    MutexLock lock(rooms.table.mutex_);
     if (carried.ok()) Publish(move);
     record.paused = false;
-    table.idle_.NotifyAll();
+    rooms.table.idle_.NotifyAll();
   }
   EndStep(move, MoveStep::kSwitch);
   return carried;
