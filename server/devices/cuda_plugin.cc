@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 #include "absl/status/status.h"
@@ -36,6 +37,13 @@ absl::StatusOr<const CudaPluginEntry*> LoadFrom(const fs::path& path) {
                      entry == nullptr ? 0 : entry->version));
   }
   return entry;
+}
+
+// Whether the loader finds a library of this bare name, loadable or not.
+bool ThereIs(const fs::path& name) {
+  if (::dlopen(name.c_str(), RTLD_LAZY) != nullptr) return true;
+  // The error begins with the file that is missing: this one, or one it needs.
+  return !std::string_view(::dlerror()).starts_with(name.native());
 }
 
 }  // namespace
@@ -82,14 +90,10 @@ absl::StatusOr<const CudaPluginEntry*> LoadCudaPlugin(
     const std::vector<fs::path>& places) {
   for (const fs::path& place : places) {
     std::error_code error;
-    if (place.has_parent_path() && fs::exists(place, error)) {
-      return LoadFrom(place);
-    }
-    if (place.has_parent_path()) continue;
+    if (place.has_parent_path() && !fs::exists(place, error)) continue;
+    auto entry = LoadFrom(place);
     // A bare name: only the loader knows whether there is such a file.
-    if (::dlopen(place.c_str(), RTLD_LAZY | RTLD_LOCAL) != nullptr) {
-      return LoadFrom(place);
-    }
+    if (entry.ok() || place.has_parent_path() || ThereIs(place)) return entry;
   }
   return absl::FailedPreconditionError(
       absl::StrCat("cuda: there is no ", kPluginFile, "; looked for ",
