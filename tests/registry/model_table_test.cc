@@ -1,0 +1,124 @@
+// ModelTable: what requests hold, what clients see. Models get into it by a
+// real mover over simulated devices.
+
+#include "server/registry/model_table.h"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server/base/mutex.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/test_pool.h"
+
+namespace ferry {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class ModelTableTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    SaveScaleModel(pool_.models / "twice.pt", 2);
+    ASSERT_THAT(pool_.Load("twice", {"sim:0"}), IsOk());
+  }
+
+  TestPool pool_{"cpu=64MiB,sim:0=16MiB,sim:1=16MiB", {.requests_max = 2}};
+  ModelTable& table_ = *pool_.table;
+};
+
+TEST_F(ModelTableTest, RefusesWhatItDoesNotKnow) {
+  EXPECT_THAT(table_.Admit("thrice", 0), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(table_.Admit("twice", 7), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(table_.Get("thrice"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(table_.Admit("twice", 1), IsOk());
+}
+
+TEST_F(ModelTableTest, RefusesMoreRequestsThanAQueueHolds) {
+  const auto first = table_.Admit("twice", 0);
+  {
+    const auto second = table_.Admit("twice", 0);
+    EXPECT_THAT(table_.Admit("twice", 0),
+                StatusIs(absl::StatusCode::kResourceExhausted));
+  }
+  EXPECT_THAT(table_.Admit("twice", 0), IsOk());
+}
+
+TEST_F(ModelTableTest, PinsOnlyWhereTheModelServes) {
+  const auto admission = table_.Admit("twice", 0);
+  ASSERT_THAT(admission, IsOk());
+  const DeviceId sim0 = *DeviceId::Parse("sim:0");
+  EXPECT_THAT(table_.Where(*admission), ElementsAre(sim0));
+  EXPECT_FALSE(table_.PinOn(*admission, *DeviceId::Parse("sim:1")));
+  const ModelTable::Pin pin = table_.PinOn(*admission, sim0);
+  ASSERT_TRUE(pin);
+  EXPECT_EQ(pin.device(), sim0);
+}
+
+TEST_F(ModelTableTest, CountsWhatWaitsButNotWhatRuns) {
+  const auto first = table_.Admit("twice", 0);
+  const auto second = table_.Admit("twice", 0);
+  EXPECT_EQ(table_.Get("twice")->queued_requests, 2);
+  const ModelTable::Pin pin = table_.PinOn(*first, *DeviceId::Parse("sim:0"));
+  EXPECT_EQ(table_.Get("twice")->queued_requests, 1);
+}
+
+TEST_F(ModelTableTest, LearnsShapesFromTheFirstRun) {
+  EXPECT_EQ(table_.Get("twice")->signature.shape_source, ShapeSource::kUnknown);
+  EXPECT_EQ(*pool_.Run("twice", 3), 7);
+  const Signature signature = table_.Get("twice")->signature;
+  EXPECT_EQ(signature.shape_source, ShapeSource::kLearned);
+  ASSERT_EQ(signature.input_shapes.size(), 1);
+  EXPECT_EQ(signature.input_shapes[0].name, "x");
+  EXPECT_EQ(signature.input_shapes[0].datatype, "FP32");
+  EXPECT_THAT(signature.output_shapes[0].shape, ElementsAre(1));
+}
+
+TEST_F(ModelTableTest, TellsWatchersOfChangesUntilTheyLeave) {
+  Mutex mutex;
+  std::vector<std::string> seen;
+  {
+    const ModelTable::Watch watch =
+        table_.WatchChanges([&](std::string_view name) {
+          MutexLock lock(mutex);
+          seen.emplace_back(name);
+        });
+    ASSERT_THAT(pool_.Migrate("twice", {"sim:1"}), IsOk());
+    MutexLock lock(mutex);
+    EXPECT_THAT(seen, testing::Contains("twice"));
+    seen.clear();
+  }
+  ASSERT_THAT(pool_.Migrate("twice", {"sim:0"}), IsOk());
+  MutexLock lock(mutex);
+  EXPECT_THAT(seen, testing::IsEmpty());
+}
+
+TEST_F(ModelTableTest, ShowsExactBytesOnEachDevice) {
+  const ModelSnapshot model = *table_.Get("twice");
+  for (const auto& [device, size_bytes] : model.bytes) {
+    EXPECT_EQ(size_bytes, pool_.used_bytes(device.ToString()));
+  }
+  EXPECT_EQ(model.bytes.size(), 2);  // The host copy, and sim:0's.
+}
+
+TEST_F(ModelTableTest, KeepsTheLastMovesNewestFirst) {
+  for (size_t i = 0; i < ModelTable::kMovesKept; ++i) {
+    ASSERT_THAT(pool_.Migrate("twice", {i % 2 == 0 ? "cpu" : "sim:0"}), IsOk());
+  }
+  const std::vector<MoveReport> moves = table_.Moves();
+  ASSERT_EQ(moves.size(), ModelTable::kMovesKept);
+  EXPECT_THAT(moves[0].to, ElementsAre("sim:0"));
+  EXPECT_THAT(moves[1].to, ElementsAre("cpu"));
+  EXPECT_THAT(moves.back().to, ElementsAre("cpu"));  // The load has gone.
+}
+
+TEST_F(ModelTableTest, EscapesNamesInItsMessages) {
+  const auto refused = table_.Admit(std::string_view("a\0\x1b[31m", 7), 0);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("a\\000"));
+}
+
+}  // namespace
+}  // namespace ferry

@@ -1,0 +1,196 @@
+// The steps of a move, each with what can go wrong in it.
+//
+// Faults come from the simulated devices; the invariant after every failure is
+// the same: what served before serves, and every byte is back.
+
+#include <atomic>
+#include <future>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server/base/worker.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/test_pool.h"
+
+namespace ferry {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class MoverStepsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    SaveScaleModel(pool_.models / "twice.pt", 2);
+    SaveScaleModel(pool_.models / "large.pt", 2, uint64_t{12} << 20);
+    SaveCounterModel(pool_.models / "counter.pt");
+  }
+
+  void ExpectServes() { EXPECT_EQ(*pool_.Run("twice", 3), 7); }
+
+  TestPool pool_;
+};
+
+TEST_F(MoverStepsTest, GivesTheSameAnswersOnEveryDevice) {
+  ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
+  for (const char* device : {"sim:0", "sim:1", "cpu", "sim:1", "sim:0"}) {
+    ASSERT_THAT(pool_.Migrate("twice", {device}), IsOk());
+    ExpectServes();
+  }
+}
+
+TEST_F(MoverStepsTest, ComesBackToTheCpuWithoutCopying) {
+  ASSERT_THAT(pool_.Load("twice", {"sim:0"}), IsOk());
+  const auto back = pool_.Migrate("twice", {"cpu"});
+  ASSERT_THAT(back, IsOk());
+  EXPECT_EQ(back->report->size_bytes, 0);
+  EXPECT_TRUE(back->report->verified);
+  EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
+  ExpectServes();
+}
+
+TEST_F(MoverStepsTest, ServesFromSeveralDevicesAtOnce) {
+  ASSERT_THAT(pool_.Load("twice", {"cpu", "sim:0", "sim:1"}), IsOk());
+  EXPECT_EQ(pool_.table->Get("twice")->serving_on.size(), 3);
+  ASSERT_THAT(pool_.Migrate("twice", {"sim:1"}), IsOk());
+  EXPECT_THAT(pool_.table->Get("twice")->serving_on,
+              ElementsAre(*DeviceId::Parse("sim:1")));
+  EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
+  ExpectServes();
+}
+
+TEST_F(MoverStepsTest, RefusesWhatDoesNotFitWithTheNumbers) {
+  ASSERT_THAT(pool_.Load("large", {"sim:0"}), IsOk());
+  SaveScaleModel(pool_.models / "larger.pt", 2, uint64_t{12} << 20);
+  const auto refused = pool_.Load("larger", {"sim:0"});
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("sim:0"));
+  EXPECT_EQ(pool_.used_bytes("cpu"),
+            pool_.table->Get("large")->bytes.front().second);
+}
+
+TEST_F(MoverStepsTest, UndoesAMoveToADeviceThatFailsInTheMiddle) {
+  ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
+  pool_.sim(0).Inject({.kind = SimFault::Kind::kFailDevice, .after_bytes = 5});
+  EXPECT_THAT(pool_.Migrate("twice", {"sim:0"}),
+              StatusIs(absl::StatusCode::kInternal));
+  ExpectServes();
+  EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
+  EXPECT_EQ(pool_.table->Get("twice")->state, ModelState::kServing);
+  EXPECT_THAT(pool_.Migrate("twice", {"sim:0"}),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(pool_.Migrate("twice", {"sim:1"}), IsOk());
+}
+
+TEST_F(MoverStepsTest, RefillsADamagedChunkOnce) {
+  ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
+  pool_.sim(0).Inject({.kind = SimFault::Kind::kCorrupt});
+  const auto moved = pool_.Migrate("twice", {"sim:0"});
+  ASSERT_THAT(moved, IsOk());
+  EXPECT_EQ(moved->report->chunks_refilled, 1);
+  ExpectServes();
+}
+
+TEST_F(MoverStepsTest, ReportsDataLossWhenDamageStays) {
+  ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
+  pool_.sim(0).Inject(
+      {.kind = SimFault::Kind::kCorrupt, .count = SimFault::kForever});
+  EXPECT_THAT(pool_.Migrate("twice", {"sim:0"}),
+              StatusIs(absl::StatusCode::kDataLoss));
+  ExpectServes();
+  EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
+}
+
+TEST_F(MoverStepsTest, CarriesTheStateOfAStatefulModel) {
+  ASSERT_THAT(pool_.Load("counter", {"cpu"}), IsOk());
+  EXPECT_TRUE(pool_.table->Get("counter")->stateful);
+  float expected = 10;
+  for (const char* device : {"sim:0", "sim:1", "cpu", "sim:0"}) {
+    EXPECT_EQ(*pool_.Run("counter", 10), expected++);
+    EXPECT_EQ(*pool_.Run("counter", 10), expected++);
+    ASSERT_THAT(pool_.Migrate("counter", {device}), IsOk());
+  }
+  EXPECT_EQ(*pool_.Run("counter", 10), expected);
+}
+
+TEST_F(MoverStepsTest, GivesAStatefulModelOneDeviceOnly) {
+  EXPECT_THAT(pool_.Load("counter", {"cpu", "sim:0"}),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  ASSERT_THAT(pool_.Load("counter", {"cpu"}), IsOk());
+  EXPECT_THAT(pool_.Migrate("counter", {"cpu", "sim:0"}),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST_F(MoverStepsTest, WaitsForTheLastRunBeforeItFreesTheOldCopy) {
+  ASSERT_THAT(pool_.Load("twice", {"sim:0"}), IsOk());
+  const auto admission = pool_.table->Admit("twice", 0);
+  ModelTable::Pin pin =
+      pool_.table->PinOn(*admission, *DeviceId::Parse("sim:0"));
+  std::promise<absl::StatusOr<MoveOutcome>> ended;
+  auto end = ended.get_future();
+  const Mover::Ticket ticket = pool_.mover->Migrate(
+      "twice", *Destination::Parse({"sim:1"}),
+      [&](absl::StatusOr<MoveOutcome> outcome) { ended.set_value(outcome); });
+  // New requests go to the new place while the old one is still pinned.
+  while (pool_.table->Where(*admission).front() != *DeviceId::Parse("sim:1")) {
+    std::this_thread::yield();
+  }
+  EXPECT_GT(pool_.used_bytes("sim:0"), 0);
+  ExpectServes();
+  pin = {};
+  EXPECT_THAT(end.get(), IsOk());
+  EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
+}
+
+TEST_F(MoverStepsTest, UnloadLetsAcceptedRequestsRunAndTakesNoMore) {
+  ASSERT_THAT(pool_.Load("twice", {"sim:0"}), IsOk());
+  auto admission =
+      std::make_unique<ModelTable::Admission>(*pool_.table->Admit("twice", 0));
+  std::promise<absl::StatusOr<MoveOutcome>> ended;
+  auto end = ended.get_future();
+  const Mover::Ticket ticket = pool_.mover->Unload(
+      "twice",
+      [&](absl::StatusOr<MoveOutcome> outcome) { ended.set_value(outcome); });
+  while (pool_.table->Get("twice")->state != ModelState::kLeaving) {
+    std::this_thread::yield();
+  }
+  EXPECT_THAT(pool_.table->Admit("twice", 0),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_TRUE(pool_.table->PinOn(*admission, *DeviceId::Parse("sim:0")));
+  admission.reset();
+  EXPECT_THAT(end.get(), IsOk());
+  EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
+  EXPECT_EQ(pool_.used_bytes("cpu"), 0);
+}
+
+TEST_F(MoverStepsTest, NothingIsLostUnderLoadWhileAModelMoves) {
+  ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
+  std::atomic<bool> stop{false};
+  std::atomic<int> wrong{0};
+  std::atomic<int> right{0};
+  {
+    std::vector<std::unique_ptr<Worker>> clients;
+    for (int i = 0; i < 3; ++i) {
+      clients.push_back(std::make_unique<Worker>("client", [&] {
+        while (!stop) {
+          const auto answer = pool_.Run("twice", 3);
+          ++(answer.ok() && *answer == 7 ? right : wrong);
+        }
+      }));
+    }
+    for (int i = 0; i < 60; ++i) {
+      const char* device = i % 3 == 0 ? "sim:0" : i % 3 == 1 ? "sim:1" : "cpu";
+      EXPECT_THAT(pool_.Migrate("twice", {device}), IsOk());
+    }
+    stop = true;
+  }
+  EXPECT_EQ(wrong, 0);
+  EXPECT_GT(right, 0);
+}
+
+}  // namespace
+}  // namespace ferry

@@ -1,0 +1,207 @@
+// Mover as its askers see it: joining, refusing, cancelling, draining.
+//
+// Moves are held where a test wants them by stalling a copy on the simulated
+// device, never by time.
+
+#include "server/registry/mover.h"
+
+#include <future>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/status_matchers.h"
+#include "tests/support/test_pool.h"
+
+namespace ferry {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// One asked move: its ticket and its end.
+struct Asked {
+  std::promise<absl::StatusOr<MoveOutcome>> ended;
+  std::future<absl::StatusOr<MoveOutcome>> end = ended.get_future();
+  Mover::Ticket ticket;
+
+  MoveDone done() {
+    return [this](absl::StatusOr<MoveOutcome> outcome) {
+      ended.set_value(std::move(outcome));
+    };
+  }
+};
+
+class MoverTest : public testing::Test {
+ protected:
+  void SetUp() override { SaveScaleModel(pool_.models / "twice.pt", 2); }
+
+  LoadSpec Spec(const std::string& device) {
+    return {.name = "twice",
+            .path = "",
+            .version = 0,
+            .destination = *Destination::Parse({device})};
+  }
+
+  // A load of "twice" onto sim:0 that stands still in the middle of its copy.
+  std::unique_ptr<Asked> StalledLoad() {
+    pool_.sim(0).Inject({.kind = SimFault::Kind::kStall});
+    auto asked = std::make_unique<Asked>();
+    asked->ticket = pool_.mover->Load(Spec("sim:0"), asked->done());
+    pool_.sim(0).faults().AwaitStall();
+    return asked;
+  }
+
+  TestPool pool_;
+};
+
+TEST(DestinationTest, IsAutoOrDevices) {
+  EXPECT_TRUE(Destination::Parse({})->automatic);
+  EXPECT_TRUE(Destination::Parse({"auto"})->automatic);
+  EXPECT_THAT(Destination::Parse({"cpu", "sim:1"})->devices,
+              ElementsAre(*DeviceId::Parse("cpu"), *DeviceId::Parse("sim:1")));
+  EXPECT_THAT(Destination::Parse({"auto", "cpu"}),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(Destination::Parse({"gpu"}),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST_F(MoverTest, LoadsAndSaysWhatItDid) {
+  const auto outcome = pool_.Load("twice", {"sim:0"});
+  ASSERT_THAT(outcome, IsOk());
+  EXPECT_EQ(outcome->model.state, ModelState::kServing);
+  EXPECT_THAT(outcome->model.serving_on,
+              ElementsAre(*DeviceId::Parse("sim:0")));
+  ASSERT_TRUE(outcome->report.has_value());
+  EXPECT_THAT(outcome->report->from, ElementsAre("disk"));
+  EXPECT_EQ(outcome->report->size_bytes, 2 * outcome->model.weight_bytes);
+  EXPECT_TRUE(outcome->report->verified);
+  EXPECT_EQ(*pool_.Run("twice", 3), 7);
+}
+
+TEST_F(MoverTest, AnswersAtOnceWhenItServesThereAlready) {
+  ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
+  const auto again = pool_.Load("twice", {"cpu"});
+  ASSERT_THAT(again, IsOk());
+  EXPECT_FALSE(again->report.has_value());
+  EXPECT_FALSE(pool_.Migrate("twice", {"cpu"})->report.has_value());
+}
+
+TEST_F(MoverTest, RefusesALoadWhoseNameIsTaken) {
+  ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
+  EXPECT_THAT(pool_.Load("twice", {"sim:0"}),
+              StatusIs(absl::StatusCode::kAlreadyExists));
+  SaveScaleModel(pool_.models / "other.pt", 3);
+  EXPECT_THAT(pool_.Load("twice", {"cpu"}, "other.pt"),
+              StatusIs(absl::StatusCode::kAlreadyExists));
+}
+
+TEST_F(MoverTest, RefusesBadNamesAndUnknownModels) {
+  EXPECT_THAT(pool_.Load("../twice", {"cpu"}),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(pool_.Load("thrice", {"cpu"}),
+              StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(pool_.Migrate("thrice", {"cpu"}),
+              StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(pool_.Unload("thrice"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(pool_.table->Get("thrice"),
+              StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(MoverTest, JoinsEqualLoadsIntoOne) {
+  const auto first = StalledLoad();
+  Asked second;
+  second.ticket = pool_.mover->Load(Spec("sim:0"), second.done());
+  pool_.sim(0).faults().Release();
+  EXPECT_THAT(first->end.get(), IsOk());
+  EXPECT_THAT(second.end.get(), IsOk());
+  EXPECT_EQ(pool_.table->Moves().size(), 1);
+}
+
+TEST_F(MoverTest, AbortsASecondMoveOfOneModel) {
+  const auto first = StalledLoad();
+  Asked second;
+  second.ticket = pool_.mover->Load(Spec("sim:1"), second.done());
+  EXPECT_THAT(second.end.get(), StatusIs(absl::StatusCode::kAborted));
+  EXPECT_THAT(pool_.Unload("twice"), StatusIs(absl::StatusCode::kAborted));
+  pool_.sim(0).faults().Release();
+  EXPECT_THAT(first->end.get(), IsOk());
+}
+
+TEST_F(MoverTest, UndoesALoadThatNobodyWaitsForAnyMore) {
+  auto asked = StalledLoad();
+  asked->ticket = {};  // The client goes away.
+  EXPECT_THAT(asked->end.get(), StatusIs(absl::StatusCode::kCancelled));
+  pool_.sim(0).faults().Release();
+  pool_.mover->Drain();  // Waits for the undoing.
+  EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
+  EXPECT_EQ(pool_.used_bytes("cpu"), 0);
+  EXPECT_THAT(pool_.table->Get("twice"), StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(MoverTest, GoesOnWhileOneOfTwoStillWaits) {
+  auto first = StalledLoad();
+  Asked second;
+  second.ticket = pool_.mover->Load(Spec("sim:0"), second.done());
+  first->ticket = {};
+  EXPECT_THAT(first->end.get(), StatusIs(absl::StatusCode::kCancelled));
+  pool_.sim(0).faults().Release();
+  EXPECT_THAT(second.end.get(), IsOk());
+}
+
+TEST_F(MoverTest, KeepsServingWhenAMigrationIsCancelled) {
+  ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
+  pool_.sim(0).Inject({.kind = SimFault::Kind::kStall});
+  Asked asked;
+  asked.ticket = pool_.mover->Migrate("twice", *Destination::Parse({"sim:0"}),
+                                      asked.done());
+  pool_.sim(0).faults().AwaitStall();
+  EXPECT_EQ(pool_.table->Get("twice")->state, ModelState::kMigrating);
+  EXPECT_EQ(*pool_.Run("twice", 3), 7);
+  asked.ticket = {};
+  pool_.sim(0).faults().Release();
+  EXPECT_THAT(asked.end.get(), StatusIs(absl::StatusCode::kCancelled));
+  pool_.mover->Drain();
+  EXPECT_EQ(*pool_.Run("twice", 3), 7);
+  EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
+}
+
+TEST_F(MoverTest, RefusesMovesOnceDraining) {
+  pool_.mover->Drain();
+  EXPECT_THAT(pool_.Load("twice", {"cpu"}),
+              StatusIs(absl::StatusCode::kUnavailable));
+}
+
+TEST_F(MoverTest, RemembersWhyALoadFailed) {
+  FILE* file = fopen((pool_.models / "broken.pt").c_str(), "w");
+  fputs("not a model", file);
+  fclose(file);
+  EXPECT_THAT(pool_.Load("broken", {"cpu"}),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  const auto model = pool_.table->Get("broken");
+  ASSERT_THAT(model, IsOk());
+  EXPECT_EQ(model->state, ModelState::kCold);
+  EXPECT_THAT(model->last_error, HasSubstr("broken.pt"));
+  EXPECT_THAT(pool_.table->Admit("broken", 0),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(pool_.Unload("broken"), IsOk());
+  EXPECT_THAT(pool_.table->Get("broken"),
+              StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST(MoverLimitTest, KnowsNoMoreModelsThanItsLimit) {
+  TestPool pool("cpu=64MiB", {.models_max = 1});
+  SaveScaleModel(pool.models / "a.pt", 2);
+  SaveScaleModel(pool.models / "b.pt", 3);
+  ASSERT_THAT(pool.Load("a", {"cpu"}), IsOk());
+  EXPECT_THAT(pool.Load("b", {"cpu"}),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+  ASSERT_THAT(pool.Unload("a"), IsOk());
+  EXPECT_THAT(pool.Load("b", {"cpu"}), IsOk());
+}
+
+}  // namespace
+}  // namespace ferry

@@ -1,0 +1,76 @@
+// RequestQueue: order, waking, closing.
+
+#include "server/scheduling/request_queue.h"
+
+#include <future>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "server/base/worker.h"
+
+namespace ferry {
+namespace {
+
+struct NamedRequest final : InferRequest {
+  void Done(const absl::StatusOr<InferAnswer>&) override {}
+};
+
+TEST(RequestQueueTest, GivesWhatCameFirst) {
+  RequestQueue queue;
+  NamedRequest first;
+  NamedRequest second;
+  queue.Push(first);
+  queue.Push(second);
+  EXPECT_EQ(queue.size(), 2);
+  EXPECT_EQ(queue.Pop(), &first);
+  EXPECT_EQ(queue.Pop(), &second);
+}
+
+TEST(RequestQueueTest, WakesALaneThatSleeps) {
+  RequestQueue queue;
+  NamedRequest request;
+  std::promise<InferRequest*> popped;
+  const Worker lane("lane", [&] { popped.set_value(queue.Pop()); });
+  queue.Push(request);
+  EXPECT_EQ(popped.get_future().get(), &request);
+}
+
+TEST(RequestQueueTest, IsEmptiedBeforeCloseEndsIt) {
+  RequestQueue queue;
+  NamedRequest request;
+  queue.Push(request);
+  queue.Close();
+  EXPECT_EQ(queue.Pop(), &request);
+  EXPECT_EQ(queue.Pop(), nullptr);
+}
+
+TEST(RequestQueueTest, CloseWakesEverySleeper) {
+  RequestQueue queue;
+  std::vector<std::unique_ptr<Worker>> lanes;
+  for (int i = 0; i < 3; ++i) {
+    lanes.push_back(std::make_unique<Worker>(
+        "lane", [&] { EXPECT_EQ(queue.Pop(), nullptr); }));
+  }
+  queue.Close();
+}
+
+TEST(RequestQueueTest, TakeAllLeavesNothing) {
+  RequestQueue queue;
+  NamedRequest first;
+  NamedRequest second;
+  queue.Push(first);
+  queue.Push(second);
+  EXPECT_EQ(queue.TakeAll().size(), 2);
+  EXPECT_EQ(queue.size(), 0);
+}
+
+TEST(RequestQueueDeathTest, PushingIntoAClosedQueueIsABug) {
+  RequestQueue queue;
+  queue.Close();
+  NamedRequest request;
+  EXPECT_DEATH(queue.Push(request), "INVARIANT");
+}
+
+}  // namespace
+}  // namespace ferry

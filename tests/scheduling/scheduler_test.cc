@@ -1,0 +1,145 @@
+// Scheduler: requests run where the model is, follow it, and end exactly once.
+
+#include "server/scheduling/scheduler.h"
+
+#include <atomic>
+#include <cstring>
+#include <future>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/status_matchers.h"
+#include "tests/support/test_pool.h"
+
+namespace ferry {
+namespace {
+
+struct Answer {
+  float y = 0;
+  std::string device;
+};
+
+// forward(x) of a model with one float argument.
+struct FloatRequest final : InferRequest {
+  explicit FloatRequest(const std::string& name, float x_in) : x(x_in) {
+    model = name;
+    inputs = {
+        {.name = "x",
+         .value = {TensorView{.dtype = DType::kFloat32,
+                              .shape = {1},
+                              .bytes = std::as_bytes(std::span(&x, 1))}}}};
+  }
+
+  void Done(const absl::StatusOr<InferAnswer>& answer) override {
+    if (!answer.ok()) {
+      ended.set_value(answer.status());
+      return;
+    }
+    Answer read{.y = 0, .device = answer->device.ToString()};
+    const auto& tensor =
+        std::get<TensorView>(answer->outputs.front().value.value);
+    memcpy(&read.y, tensor.bytes.data(), sizeof read.y);
+    ended.set_value(read);
+  }
+
+  float x;
+  std::promise<absl::StatusOr<Answer>> ended;
+  std::future<absl::StatusOr<Answer>> end = ended.get_future();
+};
+
+class SchedulerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    SaveScaleModel(pool_.models / "twice.pt", 2);
+    SaveThrowingModel(pool_.models / "throwing.pt");
+    ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
+  }
+
+  TestPool pool_;
+  std::unique_ptr<Scheduler> scheduler_ = std::make_unique<Scheduler>(
+      pool_.devices->devices(), 1, *pool_.table, pool_.metrics);
+};
+
+TEST_F(SchedulerTest, RunsARequestWhereItsModelServes) {
+  FloatRequest on_cpu("twice", 3);
+  scheduler_->Submit(on_cpu);
+  const auto answer = on_cpu.end.get();
+  ASSERT_THAT(answer, IsOk());
+  EXPECT_EQ(answer->y, 7);
+  EXPECT_EQ(answer->device, "cpu");
+
+  ASSERT_THAT(pool_.Migrate("twice", {"sim:1"}), IsOk());
+  FloatRequest on_sim("twice", 3);
+  scheduler_->Submit(on_sim);
+  EXPECT_EQ(on_sim.end.get()->device, "sim:1");
+}
+
+TEST_F(SchedulerTest, RefusesUnknownModels) {
+  FloatRequest request("thrice", 3);
+  scheduler_->Submit(request);
+  EXPECT_THAT(request.end.get(), StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(SchedulerTest, AnswersWithWhatForwardThrew) {
+  ASSERT_THAT(pool_.Load("throwing", {"cpu"}), IsOk());
+  FloatRequest request("throwing", 3);
+  scheduler_->Submit(request);
+  const auto answer = request.end.get();
+  EXPECT_THAT(answer, StatusIs(absl::StatusCode::kInternal));
+  EXPECT_NE(answer.status().message().find("no thanks"), std::string::npos);
+  FloatRequest next("twice", 3);
+  scheduler_->Submit(next);
+  EXPECT_THAT(next.end.get(), IsOk());
+}
+
+TEST_F(SchedulerTest, EndsLateAndCancelledRequestsWithoutRunningThem) {
+  FloatRequest late("twice", 3);
+  late.deadline = absl::UnixEpoch();
+  scheduler_->Submit(late);
+  EXPECT_THAT(late.end.get(), StatusIs(absl::StatusCode::kDeadlineExceeded));
+
+  FloatRequest cancelled("twice", 3);
+  cancelled.cancelled = true;
+  scheduler_->Submit(cancelled);
+  EXPECT_THAT(cancelled.end.get(), StatusIs(absl::StatusCode::kCancelled));
+}
+
+TEST_F(SchedulerTest, RefusesRequestsOnceDrained) {
+  EXPECT_TRUE(scheduler_->Drain(absl::InfiniteDuration()));
+  FloatRequest request("twice", 3);
+  scheduler_->Submit(request);
+  EXPECT_THAT(request.end.get(), StatusIs(absl::StatusCode::kUnavailable));
+}
+
+TEST_F(SchedulerTest, RequestsFollowAModelThatMovesUnderThem) {
+  std::vector<std::unique_ptr<FloatRequest>> requests;
+  for (int i = 0; i < 600; ++i) {
+    requests.push_back(std::make_unique<FloatRequest>("twice", 3));
+    scheduler_->Submit(*requests.back());
+    if (i % 10 != 0) continue;
+    const char* device = i % 3 == 0 ? "sim:0" : i % 3 == 1 ? "sim:1" : "cpu";
+    ASSERT_THAT(pool_.Migrate("twice", {device}), IsOk());
+  }
+  for (const auto& request : requests) {
+    const auto answer = request->end.get();
+    ASSERT_THAT(answer, IsOk());
+    EXPECT_EQ(answer->y, 7);
+  }
+}
+
+TEST_F(SchedulerTest, LeavesNothingAdmittedBehind) {
+  for (int i = 0; i < 100; ++i) {
+    FloatRequest request("twice", 3);
+    scheduler_->Submit(request);
+    EXPECT_THAT(request.end.get(), IsOk());
+  }
+  scheduler_->Drain(absl::InfiniteDuration());
+  EXPECT_EQ(pool_.table->Get("twice")->queued_requests, 0);
+  EXPECT_THAT(pool_.Unload("twice"), IsOk());
+}
+
+}  // namespace
+}  // namespace ferry

@@ -1,0 +1,74 @@
+#include "tests/support/torch_models.h"
+
+#include <cstdlib>
+#include <stdexcept>
+
+#include <torch/script.h>
+
+namespace ferry {
+
+TemporaryFolder::TemporaryFolder() {
+  std::string pattern =
+      (std::filesystem::temp_directory_path() / "ferry-XXXXXX").string();
+  if (mkdtemp(pattern.data()) == nullptr) {
+    throw std::runtime_error("cannot make a temporary folder");
+  }
+  path_ = pattern;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+void SaveScaleModel(const std::string& path, float factor,
+                    uint64_t weight_bytes) {
+  torch::jit::Module module("Scale");
+  module.register_parameter(
+      "weight",
+      torch::full({static_cast<int64_t>(weight_bytes / sizeof(float))}, factor),
+      false);
+  module.register_parameter("bias", torch::ones({1}), false);
+  module.define(
+      "def forward(self, x):\n"
+      "    return x * self.weight[0] + self.bias\n");
+  module.save(path);
+}
+
+void SaveCounterModel(const std::string& path) {
+  torch::jit::Module module("Counter");
+  module.register_parameter("weight", torch::zeros({16}), false);
+  module.register_buffer("count", torch::zeros({1}));
+  module.define(
+      "def forward(self, x):\n"
+      "    y = x + self.count + self.weight[0]\n"
+      "    self.count.add_(1)\n"
+      "    return y\n");
+  module.save(path);
+}
+
+void SaveThrowingModel(const std::string& path) {
+  torch::jit::Module module("Throwing");
+  module.register_parameter("weight", torch::zeros({16}), false);
+  module.define(
+      "def forward(self, x):\n"
+      "    if bool(x.sum() > -1.0e30):\n"
+      "        raise ValueError(\"no thanks\")\n"
+      "    return x\n");
+  module.save(path);
+}
+
+void SaveSlowModel(const std::string& path, int64_t size, int64_t times) {
+  torch::jit::Module module("Slow");
+  module.register_parameter("weight", torch::eye(size), false);
+  module.register_attribute("times", c10::IntType::get(), times);
+  module.define(
+      "def forward(self, x):\n"
+      "    y = self.weight\n"
+      "    for i in range(self.times):\n"
+      "        y = torch.mm(y, self.weight)\n"
+      "    return x * y[0, 0]\n");
+  module.save(path);
+}
+
+}  // namespace ferry

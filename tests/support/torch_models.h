@@ -1,0 +1,49 @@
+// Small TorchScript files, made on the spot by LibTorch itself.
+//
+// Threads:  any.
+// Units:    bytes.
+
+#ifndef TESTS_SUPPORT_TORCH_MODELS_H_
+#define TESTS_SUPPORT_TORCH_MODELS_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace ferry {
+
+// A folder under the system's temporary one, removed with what is in it.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  std::string operator/(const std::string& name) const {
+    return (path_ / name).string();
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// forward(x) = x * weight + bias: `weight_bytes` of float32 weight, all equal
+// to `factor`; only its first element is used. bias is 1.
+void SaveScaleModel(const std::string& path, float factor,
+                    uint64_t weight_bytes = 1024);
+
+// forward(x) = x + (how often it ran before): an in-place write of a buffer.
+void SaveCounterModel(const std::string& path);
+
+// forward raises ValueError("no thanks").
+void SaveThrowingModel(const std::string& path);
+
+// forward(x) multiplies a [size, size] matrix with itself `times` times.
+void SaveSlowModel(const std::string& path, int64_t size, int64_t times);
+
+}  // namespace ferry
+
+#endif  // TESTS_SUPPORT_TORCH_MODELS_H_
