@@ -24,29 +24,43 @@ die() {
 # A log's name is the step's name in lower case with dashes.
 log_of() { printf '%s/%s-%s.log' "$LOGS" "$SCRIPT" "$(tr -cs 'a-zA-Z0-9\n' '-' <<<"$1" | tr '[:upper:]' '[:lower:]')"; }
 
-# Runs a command under a name. Returns its exit code, so that a caller may go on.
+# Runs a command or function under a name, in a subshell that ends at its first error, and leaves its exit code in STEP_CODE.
+# Not to be called where bash ignores errors (behind `if`, before `&&` or `||`): then the function's own would be ignored too.
+STEP_CODE=0
 try_step() {
-  local name=$1 log code=0 start=$SECONDS
+  local name=$1 log start=$SECONDS
   shift
   mkdir -p "$LOGS"
   log=$(log_of "$name")
   printf '%s: %s ... ' "$SCRIPT" "$name"
+  set +e
   if [[ ${FERRY_VERBOSE:-} ]]; then
     printf '\n'
-    "$@" 2>&1 | tee "$log" || code=${PIPESTATUS[0]}
+    (
+      set -euo pipefail
+      "$@"
+    ) 2>&1 | tee "$log"
+    STEP_CODE=${PIPESTATUS[0]}
   else
-    "$@" >"$log" 2>&1 </dev/null || code=$?
+    (
+      set -euo pipefail
+      "$@"
+    ) >"$log" 2>&1 </dev/null
+    STEP_CODE=$?
   fi
-  if ((code == 0)); then
+  set -e
+  if ((STEP_CODE == 0)); then
     printf 'done in %d s\n' $((SECONDS - start))
   else
     printf 'FAILED after %d s\n' $((SECONDS - start))
-    [[ ${FERRY_VERBOSE:-} ]] || { tail -n "$LOG_LINES_SHOWN" "$log" | sed 's/^/    | /'; }
+    [[ ${FERRY_VERBOSE:-} ]] || tail -n "$LOG_LINES_SHOWN" "$log" | sed 's/^/    | /'
   fi
-  return "$code"
 }
 
-step() { try_step "$@" || die "'$1' failed. All of its output is in $(log_of "$1")."; }
+step() {
+  try_step "$@"
+  ((STEP_CODE == 0)) || die "'$1' failed. All of its output is in $(log_of "$1")."
+}
 
 # "41 s" or "3 min 05 s" since this script began.
 elapsed() {
