@@ -1,0 +1,39 @@
+// Inputs of a KServe v2 request as values, after all checks that need no model.
+//
+// Views point into the message wherever its bytes are the tensor's. Where they
+// are not (8- and 16-bit integers, which typed contents carry as 32) the
+// tensor is built in a KServeScratch. BYTES become strings: one for a scalar,
+// else a list of them, nested as deep as the shape has dimensions.
+//
+// Owns:     nothing: what is decoded borrows from the message and the scratch.
+// Threads:  any; a pure function.
+// Units:    bytes, little-endian.
+// Fails:    INVALID_ARGUMENT naming the input. A shared memory region is
+//           refused without repeating its name, which may be a secret.
+// Limits:   kRankMax dimensions.
+
+#ifndef SERVER_RPC_KSERVE_INPUTS_H_
+#define SERVER_RPC_KSERVE_INPUTS_H_
+
+#include <cstddef>
+#include <deque>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "inference/grpc_service.pb.h"
+
+#include "server/executors/value.h"
+
+namespace ferry {
+
+// Tensors that a request did not hold ready-made. Addresses stay.
+using KServeScratch = std::deque<std::vector<std::byte>>;
+
+// Appends to `inputs`, which hold nothing useful after an error.
+absl::Status DecodeKServeInputs(const inference::ModelInferRequest& request,
+                                KServeScratch& scratch,
+                                std::vector<NamedValue>& inputs);
+
+}  // namespace ferry
+
+#endif  // SERVER_RPC_KSERVE_INPUTS_H_

@@ -1,0 +1,110 @@
+// An RpcServer is everything that Ferry says over gRPC: ferry.v1, KServe v2,
+// health and reflection, on one port.
+//
+// Health says NOT_SERVING for every service until SetReady(true), and again
+// from Drain() on.
+//
+// Owns:     the port, gRPC's threads and the services. The rooms outlive it.
+// Threads:  thread-safe, but Shutdown and the destructor: the owner's.
+// Units:    bytes; absl::Duration.
+// Fails:    INVALID_ARGUMENT when the address does not parse or an option is
+//           out of its bounds; UNAVAILABLE when the system does not let us
+//           listen there, with its reason.
+// Limits:   Options::message_bytes_max each way; kReflectionThreadsMax streams
+//           of reflection; ModelService::kWatchesMax watches.
+
+#ifndef SERVER_RPC_RPC_SERVER_H_
+#define SERVER_RPC_RPC_SERVER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <grpcpp/server.h>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "server/devices/device_pool.h"
+#include "server/metrics/metrics.h"
+#include "server/registry/model_table.h"
+#include "server/registry/mover.h"
+#include "server/rpc/call_count.h"
+#include "server/rpc/infer_counter.h"
+#include "server/rpc/inference_service.h"
+#include "server/rpc/kserve_service.h"
+#include "server/rpc/model_service.h"
+#include "server/scheduling/scheduler.h"
+#include "server/transfer/calibration.h"
+#include "server/weights/weight_store.h"
+
+namespace ferry {
+
+class [[nodiscard]] RpcServer {
+ public:
+  static constexpr int kReflectionThreadsMax = 8;
+  static constexpr int64_t kMessageBytesMin = int64_t{64} << 10;
+  static constexpr int64_t kMessageBytesMax = int64_t{2047} << 20;
+
+  struct Options {
+    // HOST:PORT, [IPV6]:PORT or unix:PATH. Port 0 is any free one.
+    std::string listen_address = "127.0.0.1:8710";
+    // Of one request or answer; kMessageBytesMin to kMessageBytesMax.
+    int64_t message_bytes_max = int64_t{64} << 20;
+    // The server's, as KServe v2 tells it.
+    std::string version = "0.1.0";
+  };
+  struct Rooms {
+    Mover& mover;
+    ModelTable& table;
+    Scheduler& scheduler;
+    DevicePool& devices;
+    WeightStore& weights;
+    const Calibration& calibration;
+    Metrics& metrics;
+  };
+
+  // Serves from here on.
+  static absl::StatusOr<std::unique_ptr<RpcServer>> Create(
+      const Options& options, const Rooms& rooms);
+  ~RpcServer();  // Shutdown without patience, unless that was done.
+
+  RpcServer(const RpcServer&) = delete;
+  RpcServer& operator=(const RpcServer&) = delete;
+
+  // The port it listens on; of no meaning for unix:PATH.
+  int port() const { return port_; }
+
+  // What health and KServe's ServerReady say. No effect after Drain.
+  void SetReady(bool ready);
+
+  // Health goes to NOT_SERVING and watches end. Refusing new moves and new
+  // requests is the Mover's and the Scheduler's to do.
+  void Drain();
+
+  // Takes no new call, waits for infers and moves under way until `limit` is
+  // over, cancels what is left and closes the port. False when something had
+  // to be cancelled. Implies Drain.
+  bool Shutdown(absl::Duration limit);
+
+ private:
+  RpcServer(const Options& options, const Rooms& rooms);
+  absl::Status Listen(const Options& options);
+  void SetHealth(bool serving);
+
+  CallCount calls_;
+  InferCounter counter_;
+  std::atomic<bool> ready_{false};
+  std::atomic<bool> draining_{false};
+  const InferRooms infer_rooms_;
+  ModelService model_service_;
+  InferenceService inference_service_;
+  KServeService kserve_service_;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;  // Dies before the services.
+};
+
+}  // namespace ferry
+
+#endif  // SERVER_RPC_RPC_SERVER_H_

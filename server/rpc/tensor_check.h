@@ -1,0 +1,42 @@
+// Checks that a request's bytes are the tensor that it says they are.
+//
+// Threads:  any; pure functions.
+// Units:    bytes; shapes in elements.
+// Fails:    INVALID_ARGUMENT, with both numbers where two disagree. The message
+//           does not say which tensor: the caller knows.
+// Limits:   kRankMax dimensions.
+
+#ifndef SERVER_RPC_TENSOR_CHECK_H_
+#define SERVER_RPC_TENSOR_CHECK_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace ferry {
+
+inline constexpr size_t kRankMax = 64;
+
+// The product of the dimensions. Refuses what does not fit an int64, counting
+// an empty dimension as one: LibTorch multiplies strides that way.
+absl::StatusOr<uint64_t> CountElements(std::span<const int64_t> shape);
+
+// OK when a dense tensor of this shape takes `data_bytes`. `dtype` is for the
+// message.
+absl::Status CheckDense(std::string_view dtype, uint64_t element_bytes,
+                        std::span<const int64_t> shape, uint64_t data_bytes);
+
+// OK when every byte is 0 or 1: any other value of a bool is undefined.
+absl::Status CheckBools(std::span<const std::byte> bytes);
+
+// "[2, 3]".
+std::string ShapeText(std::span<const int64_t> shape);
+
+}  // namespace ferry
+
+#endif  // SERVER_RPC_TENSOR_CHECK_H_
