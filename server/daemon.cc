@@ -1,0 +1,243 @@
+#include "server/daemon.h"
+
+#include <array>
+#include <atomic>
+#include <utility>
+#include <vector>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+
+#include "server/base/log.h"
+#include "server/base/mutex.h"
+#include "server/base/status_macros.h"
+#include "server/devices/cuda_plugin.h"
+#include "server/executors/program.h"
+#include "server/executors/sim_backend.h"
+#include "server/executors/torch_version.h"
+#include "server/metrics/catalog.h"
+#include "server/metrics/exporter.h"
+#include "server/registry/mover.h"
+#include "server/rpc/rpc_server.h"
+#include "server/scheduling/scheduler.h"
+#include "server/transfer/calibration.h"
+#include "server/transfer/transfer_engine.h"
+#include "server/weights/weight_store.h"
+
+namespace ferry {
+namespace {
+
+constexpr absl::Duration kShutdownMax = absl::Seconds(1);
+
+// The cpu, and every GPU there is.
+std::vector<DeviceSpec> DevicesPresent() {
+  std::vector<DeviceSpec> specs(1);
+  for (int i = 0; i < CudaDevicesPresent(); ++i) {
+    specs.push_back({.id = {.kind = DeviceKind::kCuda, .index = i}});
+  }
+  return specs;
+}
+
+std::string WithPort(const std::string& address, int port) {
+  return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
+}
+
+}  // namespace
+
+// In the order of construction; destroyed from the last to the first.
+struct Daemon::Rooms {
+  explicit Rooms(const Config& config_in)
+      : config(config_in),
+        metrics({.models_max = config_in.models_max}),
+        table({.models_max = config_in.models_max,
+               .requests_max = config_in.queue_requests_max}) {}
+
+  void CollectDevices(GaugeSink& sink) const;
+  void CollectModels(GaugeSink& sink) const;
+
+  const Config config;
+  Metrics metrics;
+  std::unique_ptr<DevicePool> devices;
+  std::unique_ptr<SimBackend> sim_backend;
+  std::unique_ptr<WeightStore> weights;
+  std::unique_ptr<TransferEngine> transfers;
+  Calibration calibration;
+  ModelTable table;
+  std::unique_ptr<Mover> mover;
+  std::unique_ptr<Scheduler> scheduler;
+  std::unique_ptr<RpcServer> rpc;
+  std::unique_ptr<Exporter> exporter;
+  std::string grpc_address;
+  std::string metrics_address;
+  bool drained = false;
+
+  // Of the models of --load. Guarded by mutex, but for tickets, which only the
+  // thread that starts and drains touches.
+  Mutex mutex;
+  size_t loads_left ABSL_GUARDED_BY(mutex) = 0;
+  bool loads_failed ABSL_GUARDED_BY(mutex) = false;
+  std::vector<Mover::Ticket> tickets;
+};
+
+Daemon::Daemon(std::unique_ptr<Rooms> rooms) : rooms_(std::move(rooms)) {}
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config) {
+  auto daemon = absl::WrapUnique(new Daemon(std::make_unique<Rooms>(config)));
+  Rooms& rooms = *daemon->rooms_;
+  StartLibTorch(config.intra_op_threads);
+  ASSIGN_OR_RETURN(rooms.devices,
+                   DevicePool::Create(config.devices.empty() ? DevicesPresent()
+                                                             : config.devices));
+  rooms.sim_backend = std::make_unique<SimBackend>(rooms.devices->devices());
+  ASSIGN_OR_RETURN(
+      rooms.weights,
+      WeightStore::Create(*rooms.devices, config.host_retain_bytes));
+  rooms.transfers =
+      std::make_unique<TransferEngine>(config.transfer_threads, rooms.metrics);
+  ASSIGN_OR_RETURN(rooms.calibration,
+                   Calibration::Measure(*rooms.devices, *rooms.weights));
+  rooms.mover = std::make_unique<Mover>(
+      Mover::Options{.model_directories = config.model_dirs,
+                     .moves_max = config.moves_max},
+      Mover::Rooms{.devices = *rooms.devices,
+                   .weights = *rooms.weights,
+                   .transfers = *rooms.transfers,
+                   .calibration = rooms.calibration,
+                   .table = rooms.table,
+                   .metrics = rooms.metrics});
+  rooms.scheduler = std::make_unique<Scheduler>(rooms.devices->devices(),
+                                                config.lanes_per_device,
+                                                rooms.table, rooms.metrics);
+  ASSIGN_OR_RETURN(
+      rooms.rpc,
+      RpcServer::Create({.listen = config.grpc_listen,
+                         .message_bytes_max = config.message_bytes_max},
+                        {.devices = *rooms.devices,
+                         .weights = *rooms.weights,
+                         .calibration = rooms.calibration,
+                         .table = rooms.table,
+                         .mover = *rooms.mover,
+                         .scheduler = *rooms.scheduler,
+                         .metrics = rooms.metrics}));
+  rooms.grpc_address = WithPort(config.grpc_listen, rooms.rpc->port());
+
+  rooms.metrics.Set(kBuildInfo, {FERRY_VERSION, LibTorchVersion()}, 1);
+  for (const auto& [link, rate] : rooms.calibration.links()) {
+    rooms.metrics.Set(kLinkBytesPerSecond,
+                      {link.first.ToString(), link.second.ToString()}, rate);
+  }
+  rooms.metrics.AddCollector([&rooms](GaugeSink& sink) {
+    rooms.CollectDevices(sink);
+    rooms.CollectModels(sink);
+  });
+  ASSIGN_OR_RETURN(rooms.exporter,
+                   Exporter::Create(config.metrics_listen, rooms.metrics));
+  rooms.metrics_address =
+      WithPort(config.metrics_listen, rooms.exporter->port());
+  return daemon;
+}
+
+Daemon::~Daemon() {
+  if (rooms_->scheduler != nullptr && !rooms_->drained) {
+    Drain(absl::InfiniteDuration());
+  }
+  if (rooms_->rpc != nullptr) rooms_->rpc->Shutdown(kShutdownMax);
+}
+
+void Daemon::LoadConfigured(std::function<void(absl::Status)> done) {
+  Rooms& rooms = *rooms_;
+  const auto ready = [&rooms, done] {
+    rooms.rpc->SetReady(true);
+    done(absl::OkStatus());
+  };
+  if (rooms.config.loads.empty()) {
+    ready();
+    return;
+  }
+  {
+    MutexLock lock(rooms.mutex);
+    rooms.loads_left = rooms.config.loads.size();
+  }
+  for (const Config::Load& load : rooms.config.loads) {
+    const auto ended = [&rooms, done, ready,
+                        &load](const absl::StatusOr<MoveOutcome>& outcome) {
+      bool last = false;
+      bool first_failure = false;
+      {
+        MutexLock lock(rooms.mutex);
+        last = --rooms.loads_left == 0;
+        if (!outcome.ok()) {
+          first_failure = !std::exchange(rooms.loads_failed, true);
+        }
+        last = last && !rooms.loads_failed;
+      }
+      if (first_failure) {
+        done(absl::Status(outcome.status().code(),
+                          absl::StrCat("--load=", load.name, ": ",
+                                       outcome.status().message())));
+      }
+      if (last) ready();
+    };
+    auto destination = Destination::Parse(load.devices);
+    if (!destination.ok()) {
+      ended(destination.status());
+      continue;
+    }
+    rooms.tickets.push_back(
+        rooms.mover->Load({.name = load.name,
+                           .path = load.path,
+                           .version = 0,
+                           .destination = *std::move(destination)},
+                          ended));
+  }
+}
+
+bool Daemon::Drain(absl::Duration limit) {
+  Rooms& rooms = *rooms_;
+  rooms.drained = true;
+  rooms.rpc->SetReady(false);
+  rooms.mover->Drain();
+  rooms.tickets.clear();
+  return rooms.scheduler->Drain(limit);
+}
+
+const std::string& Daemon::grpc_address() const { return rooms_->grpc_address; }
+
+const std::string& Daemon::metrics_address() const {
+  return rooms_->metrics_address;
+}
+
+DevicePool& Daemon::devices() { return *rooms_->devices; }
+ModelTable& Daemon::table() { return rooms_->table; }
+Metrics& Daemon::metrics() { return rooms_->metrics; }
+
+void Daemon::Rooms::CollectDevices(GaugeSink& sink) const {
+  for (const Device* device : devices->devices()) {
+    const Arena::Usage usage = weights->usage(device->id());
+    sink.Set(kDeviceCapacityBytes, {device->name()},
+             static_cast<double>(usage.capacity_bytes));
+    sink.Set(kDeviceUsedBytes, {device->name()},
+             static_cast<double>(usage.used_bytes));
+  }
+}
+
+void Daemon::Rooms::CollectModels(GaugeSink& sink) const {
+  constexpr std::array kStates = {ModelState::kCold,      ModelState::kLoading,
+                                  ModelState::kServing,   ModelState::kParked,
+                                  ModelState::kMigrating, ModelState::kLeaving};
+  std::array<int, kStates.size()> in_state{};
+  for (const ModelSnapshot& model : table.List()) {
+    ++in_state[static_cast<size_t>(model.state)];
+    sink.Set(kQueueRequests, {model.name},
+             static_cast<double>(model.queued_requests));
+    for (const auto& [device, size_bytes] : model.bytes) {
+      sink.Set(kModelBytes, {model.name, device.ToString()},
+               static_cast<double>(size_bytes));
+    }
+  }
+  for (const ModelState state : kStates) {
+    sink.Set(kModels, {StateName(state)}, in_state[static_cast<size_t>(state)]);
+  }
+}
+
+}  // namespace ferry

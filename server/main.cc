@@ -1,0 +1,122 @@
+// ferryd: parse, start, wait for a signal, drain, exit.
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <unistd.h>
+
+#include "absl/strings/str_cat.h"
+
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/base/mutex.h"
+#include "server/base/stop_signal.h"
+#include "server/config.h"
+#include "server/daemon.h"
+
+namespace ferry {
+namespace {
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "ferryd: %s\n", std::string(status.message()).c_str());
+  return EXIT_FAILURE;
+}
+
+// Written beside and renamed, so that whoever sees it sees all of it.
+absl::Status WriteAddresses(const std::string& path, const Daemon& daemon) {
+  if (path.empty()) return absl::OkStatus();
+  const std::string unfinished = absl::StrCat(path, ".", getpid());
+  std::ofstream file(unfinished);
+  file << R"({"grpc":")" << daemon.grpc_address() << R"(","metrics":")"
+       << daemon.metrics_address() << R"(","pid":)" << getpid() << "}\n";
+  file.close();
+  std::error_code error;
+  if (file) std::filesystem::rename(unfinished, path, error);
+  if (!file || error) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--address-file=", path, ": cannot be written"));
+  }
+  return absl::OkStatus();
+}
+
+// How the models of --load came out, told from a mover's thread.
+class Startup {
+ public:
+  void End(absl::Status status) {
+    MutexLock lock(mutex_);
+    status_ = std::move(status);
+  }
+  absl::Status status() const {
+    MutexLock lock(mutex_);
+    return status_;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);
+};
+
+int Serve(const Config& config, StopSignal& signal) {
+  const Stopwatch since_start;
+  auto daemon = Daemon::Start(config);
+  if (!daemon.ok()) return Fail(daemon.status());
+
+  Startup startup;
+  (*daemon)->LoadConfigured([&](absl::Status status) {
+    if (status.ok()) status = WriteAddresses(config.address_file, **daemon);
+    if (status.ok()) {
+      Log(LogLevel::kInfo, "ready",
+          {{"grpc", (*daemon)->grpc_address()},
+           {"metrics", (*daemon)->metrics_address()},
+           {"seconds", since_start.Elapsed()}});
+      return;
+    }
+    startup.End(std::move(status));
+    signal.Notify();
+  });
+
+  const int number = signal.Wait();
+  Log(LogLevel::kInfo, "draining",
+      {{"signal", number}, {"limit_seconds", config.drain_max}});
+  const Stopwatch since_signal;
+  const bool all_ran = (*daemon)->Drain(config.drain_max);
+  Log(all_ran ? LogLevel::kInfo : LogLevel::kWarning, "stopped",
+      {{"all_requests_ended", all_ran}, {"seconds", since_signal.Elapsed()}});
+  if (const absl::Status failed = startup.status();
+      number == StopSignal::kNotified && !failed.ok()) {
+    daemon->reset();
+    return Fail(failed);
+  }
+  // A forward that does not end cannot be ended: leave it behind.
+  if (!all_ran) std::_Exit(EXIT_SUCCESS);
+  daemon->reset();
+  return EXIT_SUCCESS;
+}
+
+int Main(int argc, char** argv) {
+  auto config = ParseConfig(argc, argv);
+  if (!config.ok()) return Fail(config.status());
+  if (!config->information.empty()) {
+    std::fputs(config->information.c_str(), stdout);
+    return EXIT_SUCCESS;
+  }
+  auto signal = StopSignal::Create();
+  if (!signal.ok()) return Fail(signal.status());
+  SetLog(config->log_format, config->log_level);
+  for (const Config::Setting& setting : config->settings) {
+    std::string values;
+    for (const std::string& value : setting.values) {
+      absl::StrAppend(&values, values.empty() ? "" : " ", value);
+    }
+    Log(LogLevel::kDebug, "setting",
+        {{"name", setting.name}, {"value", values}, {"from", setting.source}});
+  }
+  return Serve(*config, **signal);
+}
+
+}  // namespace
+}  // namespace ferry
+
+int main(int argc, char** argv) { return ferry::Main(argc, argv); }
