@@ -39,6 +39,7 @@ std::vector<DeviceSpec> DevicesPresent() {
 }
 
 std::string WithPort(const std::string& address, int port) {
+  if (address.starts_with("unix:")) return address;
   return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
 }
 
@@ -110,15 +111,17 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config) {
                                                 rooms.table, rooms.metrics);
   ASSIGN_OR_RETURN(
       rooms.rpc,
-      RpcServer::Create({.listen = config.grpc_listen,
-                         .message_bytes_max = config.message_bytes_max},
-                        {.devices = *rooms.devices,
-                         .weights = *rooms.weights,
-                         .calibration = rooms.calibration,
-                         .table = rooms.table,
-                         .mover = *rooms.mover,
-                         .scheduler = *rooms.scheduler,
-                         .metrics = rooms.metrics}));
+      RpcServer::Create(
+          {.listen_address = config.grpc_listen,
+           .message_bytes_max = static_cast<int64_t>(config.message_bytes_max),
+           .version = FERRY_VERSION},
+          {.mover = *rooms.mover,
+           .table = rooms.table,
+           .scheduler = *rooms.scheduler,
+           .devices = *rooms.devices,
+           .weights = *rooms.weights,
+           .calibration = rooms.calibration,
+           .metrics = rooms.metrics}));
   rooms.grpc_address = WithPort(config.grpc_listen, rooms.rpc->port());
 
   rooms.metrics.Set(kBuildInfo, {FERRY_VERSION, LibTorchVersion()}, 1);
@@ -195,7 +198,7 @@ void Daemon::LoadConfigured(std::function<void(absl::Status)> done) {
 bool Daemon::Drain(absl::Duration limit) {
   Rooms& rooms = *rooms_;
   rooms.drained = true;
-  rooms.rpc->SetReady(false);
+  rooms.rpc->Drain();
   rooms.mover->Drain();
   rooms.tickets.clear();
   return rooms.scheduler->Drain(limit);
