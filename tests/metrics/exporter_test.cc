@@ -1,0 +1,132 @@
+// An Exporter asked over a real socket on a port that the system chose.
+
+#include "server/metrics/exporter.h"
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "absl/strings/str_cat.h"
+
+#include "server/base/absl_view.h"
+#include "server/base/unique_fd.h"
+#include "tests/support/status_matchers.h"
+
+namespace ferry {
+namespace {
+
+using testing::AllOf;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+// Sends the request and returns all that comes back until the server closes.
+std::string Ask(uint16_t port, std::string_view request) {
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address),
+                sizeof(address)) != 0 ||
+      ::write(fd.get(), request.data(), request.size()) < 0) {
+    return "cannot connect";
+  }
+  std::string answer;
+  std::array<char, 4096> buffer;
+  for (;;) {
+    const ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
+    if (count <= 0) return answer;
+    answer.append(buffer.data(), static_cast<size_t>(count));
+  }
+}
+
+class ExporterTest : public testing::Test {
+ protected:
+  std::string Request(std::string_view line) {
+    return Ask(exporter_->port(),
+               absl::StrCat(AbslView(line), " HTTP/1.1\r\nHost: a\r\n\r\n"));
+  }
+
+  Metrics metrics_;
+  std::unique_ptr<Exporter> exporter_ =
+      *Exporter::Create("127.0.0.1:0", metrics_);
+};
+
+TEST_F(ExporterTest, ServesWhatTheMetricsSay) {
+  metrics_.Set(kModels, {"SERVING"}, 3);
+  EXPECT_THAT(Request("GET /metrics"),
+              AllOf(StartsWith("HTTP/1.1 200 OK\r\n"),
+                    HasSubstr("Content-Type: text/plain; version=0.0.4"),
+                    EndsWith("\r\n\r\n" + metrics_.Text())));
+}
+
+TEST_F(ExporterTest, AnswersHeadWithoutABody) {
+  metrics_.Set(kModels, {"SERVING"}, 3);
+  EXPECT_THAT(Request("HEAD /metrics"),
+              AllOf(StartsWith("HTTP/1.1 200 OK\r\n"), EndsWith("\r\n\r\n"),
+                    HasSubstr(absl::StrCat("Content-Length: ",
+                                           metrics_.Text().size()))));
+}
+
+TEST_F(ExporterTest, PointsFromTheRootToTheMetrics) {
+  EXPECT_THAT(Request("GET /"), AllOf(StartsWith("HTTP/1.1 200 OK\r\n"),
+                                      HasSubstr("/metrics\n")));
+}
+
+TEST_F(ExporterTest, ServesNothingElse) {
+  EXPECT_THAT(Request("GET /etc/passwd"), StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(Request("GET /../../../etc/passwd"),
+              AllOf(StartsWith("HTTP/1.1 4"), Not(HasSubstr("root:"))));
+  EXPECT_THAT(Request("POST /metrics"), StartsWith("HTTP/1.1 405 "));
+  EXPECT_THAT(Request("GET /metrics"), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(ExporterTest, OutlivesARequestThatIsNoHttp) {
+  Ask(exporter_->port(), "\x16\x03\x01 not http\r\n\r\n");
+  EXPECT_THAT(Request("GET /metrics"), StartsWith("HTTP/1.1 200 OK"));
+}
+
+TEST_F(ExporterTest, RefusesAPortInUse) {
+  const auto second =
+      Exporter::Create(absl::StrCat("127.0.0.1:", exporter_->port()), metrics_);
+  EXPECT_THAT(second, StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(std::string(second.status().message()),
+              AllOf(HasSubstr(absl::StrCat("127.0.0.1:", exporter_->port())),
+                    HasSubstr("in use"), HasSubstr("choose another port")));
+}
+
+TEST_F(ExporterTest, GivesThePortBack) {
+  const std::string address = absl::StrCat("127.0.0.1:", exporter_->port());
+  exporter_.reset();
+  EXPECT_THAT(Exporter::Create(address, metrics_), IsOk());
+}
+
+TEST_F(ExporterTest, RefusesAnAddressThatIsNotOurs) {
+  // TEST-NET-1 (RFC 5737): no machine has it.
+  EXPECT_THAT(Exporter::Create("192.0.2.1:0", metrics_),
+              StatusIs(absl::StatusCode::kUnavailable));
+}
+
+TEST_F(ExporterTest, RefusesWhatIsNotAnAddress) {
+  for (const std::string_view address :
+       {"", "9090", ":9090", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
+        "127.0.0.1:80s", "127.0.0.1:0,127.0.0.1:0", "localhost:0", "[::1]:0",
+        "127.0.0.1:+1", "127.0.0.1: 1"}) {
+    EXPECT_THAT(Exporter::Create(address, metrics_),
+                StatusIs(absl::StatusCode::kInvalidArgument))
+        << address;
+  }
+}
+
+}  // namespace
+}  // namespace ferry

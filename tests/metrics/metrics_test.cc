@@ -1,0 +1,172 @@
+// What was counted is read back from the exposition text, line by line.
+
+#include "server/metrics/metrics.h"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+
+#include "server/base/worker.h"
+
+namespace ferry {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(MetricsTest, CountsInTheSeriesOfItsLabels) {
+  Metrics metrics;
+  const Series ok = metrics.Find(kInferRequestsTotal, {"silero", "OK"});
+  ok.Add();
+  ok.Add(2);
+  metrics.Add(kInferRequestsTotal, {"silero", "INTERNAL"});
+  EXPECT_THAT(
+      metrics.Text(),
+      AllOf(HasSubstr("# TYPE ferry_infer_requests_total counter\n"),
+            HasSubstr("ferry_infer_requests_total{code=\"OK\",model=\"silero\""
+                      "} 3\n"),
+            HasSubstr("ferry_infer_requests_total{code=\"INTERNAL\",model="
+                      "\"silero\"} 1\n")));
+}
+
+TEST(MetricsTest, FindsTheSameSeriesAgain) {
+  Metrics metrics;
+  metrics.Add(kEvictionsTotal, {"sim:0", "pressure"});
+  metrics.Add(kEvictionsTotal, {"sim:0", "pressure"});
+  EXPECT_THAT(metrics.Text(),
+              HasSubstr("ferry_evictions_total{device=\"sim:0\",reason="
+                        "\"pressure\"} 2\n"));
+}
+
+TEST(MetricsTest, ObservesIntoTheRowsBuckets) {
+  Metrics metrics;
+  metrics.Observe(kInferBatchSize, {"m"}, 2);
+  metrics.Observe(kInferBatchSize, {"m"}, 3);
+  EXPECT_THAT(
+      metrics.Text(),
+      AllOf(
+          HasSubstr("ferry_infer_batch_size_bucket{model=\"m\",le=\"1\"} 0"),
+          HasSubstr("ferry_infer_batch_size_bucket{model=\"m\",le=\"2\"} 1"),
+          HasSubstr("ferry_infer_batch_size_bucket{model=\"m\",le=\"4\"} 2"),
+          HasSubstr("ferry_infer_batch_size_bucket{model=\"m\",le=\"+Inf\"} 2"),
+          HasSubstr("ferry_infer_batch_size_sum{model=\"m\"} 5"),
+          HasSubstr("ferry_infer_batch_size_count{model=\"m\"} 2")));
+}
+
+TEST(MetricsTest, SetsGauges) {
+  Metrics metrics;
+  metrics.Set(kLinkBytesPerSecond, {"cpu", "sim:0"}, 4e9);
+  metrics.Set(kLinkBytesPerSecond, {"cpu", "sim:0"}, 5e9);
+  EXPECT_THAT(metrics.Text(),
+              HasSubstr("ferry_link_bytes_per_second{from=\"cpu\",to=\"sim:0\""
+                        "} 5000000000\n"));
+}
+
+TEST(MetricsTest, SaysNothingOfRowsWithoutSeries) {
+  Metrics metrics;
+  EXPECT_EQ(metrics.Text(), "");
+}
+
+TEST(MetricsTest, AsksCollectorsAnewAtEachScrape) {
+  Metrics metrics;
+  std::vector<std::string> models = {"one", "two"};
+  metrics.AddCollector([&models](GaugeSink& sink) {
+    for (const std::string& model : models) {
+      sink.Set(kModelBytes, {model, "cpu"}, 7);
+    }
+  });
+  EXPECT_THAT(metrics.Text(),
+              HasSubstr("ferry_model_bytes{model=\"two\",device=\"cpu\"} 7\n"));
+  models.pop_back();
+  EXPECT_THAT(metrics.Text(),
+              AllOf(HasSubstr("model=\"one\""), Not(HasSubstr("\"two\""))));
+}
+
+TEST(MetricsTest, CountsModelsBeyondTheLimitTogether) {
+  Metrics metrics({.models_max = 2});
+  for (const std::string_view model : {"a", "b", "c", "d", "a"}) {
+    metrics.Add(kInferRequestsTotal, {model, "OK"});
+  }
+  EXPECT_THAT(metrics.Text(),
+              AllOf(HasSubstr("{code=\"OK\",model=\"a\"} 2\n"),
+                    HasSubstr("{code=\"OK\",model=\"b\"} 1\n"),
+                    HasSubstr("{code=\"OK\",model=\"_other\"} 2\n"),
+                    Not(HasSubstr("model=\"c\""))));
+}
+
+TEST(MetricsTest, AddsUpTheGaugesOfModelsBeyondTheLimit) {
+  Metrics metrics({.models_max = 1});
+  metrics.AddCollector([](GaugeSink& sink) {
+    sink.Set(kQueueRequests, {"a"}, 1);
+    sink.Set(kQueueRequests, {"b"}, 2);
+    sink.Set(kQueueRequests, {"c"}, 3);
+  });
+  EXPECT_THAT(metrics.Text(), AllOf(HasSubstr("{model=\"a\"} 1\n"),
+                                    HasSubstr("{model=\"_other\"} 5\n")));
+}
+
+TEST(MetricsTest, NeverLetsAClientsTextIntoTheOutput) {
+  Metrics metrics;
+  metrics.Add(kInferRequestsTotal, {"\xFF\"\n", "NOT_FOUND"});
+  EXPECT_THAT(metrics.Text(),
+              HasSubstr("{code=\"NOT_FOUND\",model=\"_other\"} 1\n"));
+}
+
+TEST(MetricsTest, LosesNothingBetweenThreads) {
+  Metrics metrics;
+  {
+    std::vector<std::unique_ptr<Worker>> workers;
+    for (int i = 0; i < 4; ++i) {
+      workers.push_back(std::make_unique<Worker>("count", [&metrics, i] {
+        const Series seconds =
+            metrics.Find(kInferStepSeconds, {"shared", "run"});
+        for (int step = 0; step < 500; ++step) {
+          seconds.Observe(0.001);
+          metrics.Add(kInferRequestsTotal, {absl::StrCat("m", i), "OK"});
+        }
+        (void)metrics.Text();
+      }));
+    }
+  }
+  EXPECT_THAT(
+      metrics.Text(),
+      AllOf(HasSubstr("ferry_infer_step_seconds_count{model=\"shared\",step="
+                      "\"run\"} 2000\n"),
+            HasSubstr("{code=\"OK\",model=\"m3\"} 500\n")));
+}
+
+TEST(MetricsDeathTest, AWrongCountOfLabelsIsABug) {
+  Metrics metrics;
+  EXPECT_DEATH(metrics.Add(kInferRequestsTotal, {"m"}), "INVARIANT");
+  EXPECT_DEATH(metrics.Set(kModels, {"a", "b"}, 1), "INVARIANT");
+}
+
+TEST(MetricsDeathTest, AWrongKindOfRowIsABug) {
+  Metrics metrics;
+  EXPECT_DEATH(metrics.Set(kInferRequestsTotal, {"m", "OK"}, 1), "INVARIANT");
+  EXPECT_DEATH(metrics.Observe(kModels, {"SERVING"}, 1), "INVARIANT");
+  EXPECT_DEATH(metrics.Add(kInferBatchSize, {"m"}), "INVARIANT");
+  EXPECT_DEATH(metrics.Add(kInferRequestsTotal, {"m", "OK"}, -1), "INVARIANT");
+  metrics.AddCollector([](GaugeSink& sink) {
+    sink.Set(kMoveBytesTotal, {"a", "b"}, 1);
+  });
+  EXPECT_DEATH(metrics.Text(), "INVARIANT");
+}
+
+TEST(MetricsDeathTest, ARowBelongsToOneSide) {
+  Metrics metrics;
+  metrics.Set(kModels, {"SERVING"}, 1);
+  metrics.AddCollector(
+      [](GaugeSink& sink) { sink.Set(kModels, {"SERVING"}, 2); });
+  EXPECT_DEATH(metrics.Text(), "INVARIANT");
+}
+
+}  // namespace
+}  // namespace ferry
