@@ -31,7 +31,7 @@ struct PickleLimits {
   // Lists, tuples, dictionaries and objects in one another.
   uint32_t nesting_max = 512;
   // Values that the program makes.
-  uint64_t values_max = 8'000'000;
+  uint64_t values_max = 4'000'000;
   // Values met when the result is walked without remembering what was seen: a
   // few shared lists of shared lists can be 2^60.
   uint64_t walk_max = 50'000'000;
@@ -41,9 +41,9 @@ struct PickleLimits {
 };
 
 struct PickleFacts {
-  // Names a class that is written in C++ ("torch.classes"): making one runs
-  // its code.
-  bool names_native_classes = false;
+  // Unpickling reads what is in tensors: it makes objects of a class written in
+  // C++, or quantised tensors.
+  bool reads_weights = false;
 };
 
 // The size of the storage with that key in bytes, or nothing if there is none.

@@ -15,8 +15,9 @@
 //           PyTorch writes, or a tensor kind that Ferry does not serve;
 //           DATA_LOSS when a record that is not weights fails its checksum.
 //           (Weights are checked by whoever reads them: Record::crc32.)
-// Limits:   kSmallRecordSizeMax a record that is not weights; and those of
-//           zip_archive.h, pickle_check.h and source_check.h.
+// Limits:   kSmallRecordSizeMax for a record that is not weights, kCodeSizeMax
+//           for all code; and those of zip_directory.h, pickle_check.h and
+//           source_check.h.
 
 #ifndef SERVER_FORMATS_TORCHSCRIPT_ARCHIVE_H_
 #define SERVER_FORMATS_TORCHSCRIPT_ARCHIVE_H_
@@ -38,6 +39,7 @@ namespace ferry {
 class TorchScriptArchive {
  public:
   static constexpr uint64_t kSmallRecordSizeMax = uint64_t{64} << 20;
+  static constexpr uint64_t kCodeSizeMax = uint64_t{64} << 20;
 
   // `display_path` is the name that messages use; it opens nothing.
   static absl::StatusOr<std::unique_ptr<TorchScriptArchive>> Open(
@@ -72,7 +74,6 @@ class TorchScriptArchive {
   explicit TorchScriptArchive(std::unique_ptr<ZipArchive> zip)
       : zip_(std::move(zip)) {}
 
-  absl::Status CheckKind() const;
   absl::Status ReadVersion();
   absl::Status PlanWeights();
   absl::Status CheckPickles();

@@ -12,7 +12,7 @@
 //           record and the numbers; DATA_LOSS when a record read fails its
 //           checksum or the file shrank; INTERNAL when the disk fails;
 //           NOT_FOUND when no record has that name.
-// Limits:   kRecordsMax, kDirectorySizeMax, kRecordNameLengthMax.
+// Limits:   those of zip_directory.h.
 
 #ifndef SERVER_FORMATS_ZIP_ARCHIVE_H_
 #define SERVER_FORMATS_ZIP_ARCHIVE_H_
@@ -42,10 +42,6 @@ struct ZipRecord {
 
 class ZipArchive {
  public:
-  static constexpr uint64_t kRecordsMax = uint64_t{1} << 18;
-  static constexpr uint64_t kDirectorySizeMax = uint64_t{64} << 20;
-  static constexpr uint64_t kRecordNameLengthMax = 1024;
-
   // `display_path` is the name that messages use; it opens nothing.
   static absl::StatusOr<std::unique_ptr<ZipArchive>> Open(
       UniqueFd fd, std::string display_path);

@@ -1,0 +1,31 @@
+// PlanImage() decides which ranges of a file make a model's image.
+//
+// A kind of record ("data/", "constants/") is one range from its first record
+// to its last, as long as what lies between the records does not cost more
+// than they do; else one range for each run of records with small holes.
+//
+// Threads:  any; a pure function.
+// Units:    bytes.
+// Limits:   kHoleMaxBytes.
+
+#ifndef SERVER_FORMATS_PLAN_IMAGE_H_
+#define SERVER_FORMATS_PLAN_IMAGE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "server/formats/image_layout.h"
+
+namespace ferry {
+
+// Where a range is split, a hole of this size or more ends it.
+inline constexpr uint64_t kHoleMaxBytes = uint64_t{64} << 10;
+
+// The kinds come one behind the other in the image. Records do not overlap;
+// their file offsets are multiples of kImageAlignmentBytes. Fills in their
+// image offsets.
+ImageLayout PlanImage(std::vector<std::vector<Record>> kinds);
+
+}  // namespace ferry
+
+#endif  // SERVER_FORMATS_PLAN_IMAGE_H_

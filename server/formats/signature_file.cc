@@ -1,0 +1,151 @@
+#include "server/formats/signature_file.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "server/base/absl_view.h"
+#include "server/base/ids.h"
+#include "server/base/status_macros.h"
+#include "server/formats/refusal.h"
+
+namespace ferry {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kJsonDepthMax = 8;
+
+constexpr std::array<std::string_view, 14> kDatatypes = {
+    "BOOL",  "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16",
+    "INT32", "INT64", "FP16",   "FP32",   "FP64",   "BF16", "BYTES"};
+
+// The text as JSON, without the freedoms that JSON leaves: nlohmann keeps the
+// last of two equal keys and nests without limit.
+absl::StatusOr<Json> ParseStrictly(std::string_view text) {
+  absl::Status refusal;
+  std::vector<std::set<std::string>> keys;
+  const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
+    if (depth > kJsonDepthMax && refusal.ok()) {
+      refusal = Refusal("it is nested deeper than ", kJsonDepthMax);
+    }
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys.pop_back();
+    if (event == Json::parse_event_t::key) {
+      const std::string& key = value.get_ref<const std::string&>();
+      if (!keys.back().insert(key).second && refusal.ok()) {
+        refusal = Refusal("it has the key ", Shown(key), " twice");
+      }
+    }
+    // Values behind a refusal are dropped, so they cost no memory.
+    return refusal.ok() || event == Json::parse_event_t::key;
+  };
+  try {
+    Json json = Json::parse(text.begin(), text.end(), watch);
+    RETURN_IF_ERROR(refusal);
+    return json;
+  } catch (const Json::exception& error) {
+    RETURN_IF_ERROR(refusal);
+    return Refusal("it is not JSON: ", std::string_view(error.what()));
+  }
+}
+
+absl::Status CheckKeys(const Json& object, std::string_view place,
+                       const std::set<std::string_view>& known) {
+  if (!object.is_object()) return Refusal(place, ": it is not an object");
+  for (const auto& entry : object.items()) {
+    if (!known.contains(entry.key())) {
+      return Refusal(place, ": it has an unknown key ", Shown(entry.key()));
+    }
+  }
+  for (const std::string_view key : known) {
+    if (!object.contains(key)) return Refusal(place, ": it has no ", key);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<int64_t>> ParseShape(const Json& shape,
+                                                std::string_view place) {
+  if (!shape.is_array()) return Refusal(place, ".shape: it is not a list");
+  if (shape.size() > kSignatureRankMax) {
+    return Refusal(place, ".shape: it has ", shape.size(),
+                   " dimensions; at most ", kSignatureRankMax, " are allowed");
+  }
+  std::vector<int64_t> sizes;
+  for (const Json& size : shape) {
+    const bool fits = size.is_number_integer() &&
+                      (!size.is_number_unsigned() ||
+                       size.get<uint64_t>() <= uint64_t{INT64_MAX});
+    if (!fits || size.get<int64_t>() < -1) {
+      return Refusal(place, ".shape: ", Shown(size.dump()),
+                     " is not a size; give a whole number, or -1 for any");
+    }
+    sizes.push_back(size.get<int64_t>());
+  }
+  return sizes;
+}
+
+absl::StatusOr<TensorSpec> ParseTensor(const Json& json,
+                                       std::string_view place) {
+  RETURN_IF_ERROR(CheckKeys(json, place, {"name", "datatype", "shape"}));
+  if (!json["name"].is_string() || !json["datatype"].is_string()) {
+    return Refusal(place, ": its name and datatype must be texts");
+  }
+  TensorSpec tensor = {.name = json["name"].get<std::string>(),
+                       .datatype = json["datatype"].get<std::string>(),
+                       .shape = {}};
+  if (tensor.name.empty() || tensor.name.size() > kTensorNameLengthMax) {
+    return Refusal(place, ".name: it has ", tensor.name.size(), " bytes; 1 to ",
+                   kTensorNameLengthMax, " are allowed");
+  }
+  if (std::ranges::find(kDatatypes, tensor.datatype) == kDatatypes.end()) {
+    return Refusal(place, ".datatype: ", Shown(tensor.datatype),
+                   " is not one of BOOL, UINT8 to UINT64, INT8 to INT64, FP16, "
+                   "FP32, FP64, BF16, BYTES");
+  }
+  ASSIGN_OR_RETURN(tensor.shape, ParseShape(json["shape"], place));
+  return tensor;
+}
+
+absl::StatusOr<std::vector<TensorSpec>> ParseTensors(const Json& list,
+                                                     std::string_view key) {
+  if (!list.is_array()) return Refusal(key, ": it is not a list");
+  if (list.size() > kSignatureTensorsMax) {
+    return Refusal(key, ": it has ", list.size(), " tensors; at most ",
+                   kSignatureTensorsMax, " are allowed");
+  }
+  std::vector<TensorSpec> tensors;
+  std::set<std::string> names;
+  for (size_t i = 0; i < list.size(); ++i) {
+    const std::string place = absl::StrCat(AbslView(key), "[", i, "]");
+    ASSIGN_OR_RETURN(TensorSpec tensor, ParseTensor(list[i], place));
+    if (!names.insert(tensor.name).second) {
+      return Refusal(place, ".name: ", Shown(tensor.name), " is there twice");
+    }
+    tensors.push_back(std::move(tensor));
+  }
+  return tensors;
+}
+
+absl::StatusOr<SignatureFile> Parse(std::string_view text) {
+  ASSIGN_OR_RETURN(const Json json, ParseStrictly(text));
+  RETURN_IF_ERROR(CheckKeys(json, "the file", {"inputs", "outputs"}));
+  SignatureFile file;
+  ASSIGN_OR_RETURN(file.inputs, ParseTensors(json["inputs"], "inputs"));
+  ASSIGN_OR_RETURN(file.outputs, ParseTensors(json["outputs"], "outputs"));
+  return file;
+}
+
+}  // namespace
+
+absl::StatusOr<SignatureFile> ParseSignatureFile(
+    std::string_view text, std::string_view display_path) {
+  absl::StatusOr<SignatureFile> file = Parse(text);
+  if (file.ok()) return file;
+  return InFile(display_path, file.status());
+}
+
+}  // namespace ferry

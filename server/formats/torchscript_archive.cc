@@ -1,0 +1,173 @@
+#include "server/formats/torchscript_archive.h"
+
+#include <cstdint>
+#include <optional>
+#include <unistd.h>
+#include <utility>
+
+#include <sys/stat.h>
+
+#include "absl/strings/numbers.h"
+
+#include "server/base/ids.h"
+#include "server/base/status_macros.h"
+#include "server/formats/file_kind.h"
+#include "server/formats/pickle_check.h"
+#include "server/formats/plan_image.h"
+#include "server/formats/refusal.h"
+#include "server/formats/source_check.h"
+
+namespace ferry {
+namespace {
+
+constexpr std::string_view kWeights = "data/";
+constexpr std::string_view kConstants = "constants/";
+constexpr uint64_t kHeaderRecordSizeMax = 64;
+
+// The file format versions that LibTorch 2.11 reads
+// (caffe2/serialize/versions.h).
+constexpr int kVersionMin = 1;
+constexpr int kVersionMax = 10;
+
+// What the first bytes say; a file that cannot be read is for ZipArchive to
+// complain about.
+absl::Status CheckHead(int fd) {
+  struct stat facts;
+  char head[kFileHeadSize];
+  const ssize_t size = ::pread(fd, head, sizeof(head), 0);
+  if (size <= 0 || ::fstat(fd, &facts) != 0) return absl::OkStatus();
+  return CheckFileHead(std::string_view(head, static_cast<size_t>(size)),
+                       static_cast<uint64_t>(facts.st_size));
+}
+
+// The weights of one kind, where the image may have them.
+absl::StatusOr<std::vector<Record>> WeightsIn(const ZipArchive& zip,
+                                              std::string_view folder) {
+  std::vector<Record> weights;
+  for (const ZipRecord& record : zip.records()) {
+    if (!record.name.starts_with(folder)) continue;
+    if (record.deflated) {
+      return Refusal("record ", Shown(record.name),
+                     " is compressed; weights must be stored");
+    }
+    if (record.file_offset_bytes % kImageAlignmentBytes != 0) {
+      return Refusal("record ", Shown(record.name), " is at byte ",
+                     record.file_offset_bytes, ", which is not a multiple of ",
+                     kImageAlignmentBytes,
+                     "; save the model with PyTorch itself");
+    }
+    weights.push_back({.name = record.name,
+                       .file_offset_bytes = record.file_offset_bytes,
+                       .image_offset_bytes = 0,
+                       .size_bytes = record.size_bytes,
+                       .crc32 = record.crc32});
+  }
+  return weights;
+}
+
+// The pickle `name`, whose tensors' storages are the records in `folder`.
+absl::StatusOr<PickleFacts> CheckPickleRecord(const ZipArchive& zip,
+                                              const std::string& name,
+                                              std::string_view folder) {
+  constexpr PickleLimits kLimits;
+  ASSIGN_OR_RETURN(const std::string pickle,
+                   zip.Read(name, kLimits.size_max_bytes));
+  const StorageSize storage_size =
+      [&](std::string_view key) -> std::optional<uint64_t> {
+    const ZipRecord* const record = zip.Find(std::string(folder).append(key));
+    if (record == nullptr) return std::nullopt;
+    return record->size_bytes;
+  };
+  absl::StatusOr<PickleFacts> facts =
+      CheckPickle(pickle, storage_size, kLimits);
+  if (facts.ok()) return facts;
+  return InFile(zip.path(), InRecord(name, facts.status()));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<TorchScriptArchive>> TorchScriptArchive::Open(
+    UniqueFd fd, std::string display_path) {
+  if (const absl::Status head = CheckHead(fd.get()); !head.ok()) {
+    return InFile(display_path, head);
+  }
+  ASSIGN_OR_RETURN(std::unique_ptr<ZipArchive> zip,
+                   ZipArchive::Open(std::move(fd), std::move(display_path)));
+  std::unique_ptr<TorchScriptArchive> archive(
+      new TorchScriptArchive(std::move(zip)));
+  const absl::Status kind = CheckIsTorchScript(*archive->zip_);
+  if (!kind.ok()) return InFile(archive->path(), kind);
+  RETURN_IF_ERROR(archive->ReadVersion());
+  const absl::Status weights = archive->PlanWeights();
+  if (!weights.ok()) return InFile(archive->path(), weights);
+  RETURN_IF_ERROR(archive->CheckPickles());
+  RETURN_IF_ERROR(archive->CheckCode());
+  return archive;
+}
+
+bool TorchScriptArchive::HasRecord(std::string_view name) const {
+  return zip_->Find(name) != nullptr;
+}
+
+absl::StatusOr<std::string> TorchScriptArchive::Read(
+    std::string_view name) const {
+  return zip_->Read(name, kSmallRecordSizeMax);
+}
+
+absl::Status TorchScriptArchive::ReadVersion() {
+  // LibTorch looks for them in this order.
+  const std::string name =
+      HasRecord(".data/version") ? ".data/version" : "version";
+  ASSIGN_OR_RETURN(const std::string text,
+                   zip_->Read(name, kHeaderRecordSizeMax));
+  if (!absl::SimpleAtoi(text, &version_) || version_ < kVersionMin ||
+      version_ > kVersionMax) {
+    return InFile(path(),
+                  Refusal("its format version is ", Shown(text), "; ",
+                          kVersionMin, " to ", kVersionMax, " are read"));
+  }
+  if (!HasRecord("byteorder")) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string order,
+                   zip_->Read("byteorder", kHeaderRecordSizeMax));
+  if (order == "little") return absl::OkStatus();
+  return InFile(path(), Refusal("its byte order is ", Shown(order),
+                                "; only \"little\" is read"));
+}
+
+absl::Status TorchScriptArchive::PlanWeights() {
+  ASSIGN_OR_RETURN(std::vector<Record> weights, WeightsIn(*zip_, kWeights));
+  ASSIGN_OR_RETURN(std::vector<Record> constants, WeightsIn(*zip_, kConstants));
+  layout_ = PlanImage({std::move(weights), std::move(constants)});
+  return absl::OkStatus();
+}
+
+absl::Status TorchScriptArchive::CheckPickles() {
+  ASSIGN_OR_RETURN(const PickleFacts data,
+                   CheckPickleRecord(*zip_, "data.pkl", kWeights));
+  ASSIGN_OR_RETURN(const PickleFacts constants,
+                   CheckPickleRecord(*zip_, "constants.pkl", kConstants));
+  runs_code_at_load_ = data.reads_weights || constants.reads_weights;
+  return absl::OkStatus();
+}
+
+absl::Status TorchScriptArchive::CheckCode() {
+  uint64_t code_bytes = 0;
+  for (const ZipRecord& record : zip_->records()) {
+    if (!record.name.starts_with("code/") || !record.name.ends_with(".py")) {
+      continue;
+    }
+    code_bytes += record.size_bytes;
+    if (code_bytes > kCodeSizeMax) {
+      return InFile(
+          path(), Refusal("it has more than ", kCodeSizeMax, " bytes of code"));
+    }
+    ASSIGN_OR_RETURN(const std::string text, Read(record.name));
+    const absl::Status status = CheckSource(text);
+    if (!status.ok()) return InFile(path(), InRecord(record.name, status));
+    runs_code_at_load_ |= text.find("__setstate__") != text.npos;
+    code_files_.push_back(record.name);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace ferry
