@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "server/base/absl_view.h"
+#include "server/base/clock.h"
 #include "server/base/unique_fd.h"
 #include "tests/support/status_matchers.h"
 
@@ -29,18 +30,20 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-// Sends the request and returns all that comes back until the server closes.
-std::string Ask(uint16_t port, std::string_view request) {
-  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
+UniqueFd Connect(uint16_t port) {
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address),
-                sizeof(address)) != 0 ||
-      ::write(fd.get(), request.data(), request.size()) < 0) {
-    return "cannot connect";
-  }
+  EXPECT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address),
+                      sizeof(address)),
+            0);
+  return fd;
+}
+
+// All that comes back until the server closes.
+std::string ReadAll(const UniqueFd& fd) {
   std::string answer;
   std::array<char, 4096> buffer;
   for (;;) {
@@ -48,6 +51,12 @@ std::string Ask(uint16_t port, std::string_view request) {
     if (count <= 0) return answer;
     answer.append(buffer.data(), static_cast<size_t>(count));
   }
+}
+
+std::string Ask(uint16_t port, std::string_view request) {
+  const UniqueFd fd = Connect(port);
+  EXPECT_GT(::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL), 0);
+  return ReadAll(fd);
 }
 
 class ExporterTest : public testing::Test {
@@ -92,8 +101,46 @@ TEST_F(ExporterTest, ServesNothingElse) {
 }
 
 TEST_F(ExporterTest, OutlivesARequestThatIsNoHttp) {
-  Ask(exporter_->port(), "\x16\x03\x01 not http\r\n\r\n");
+  EXPECT_THAT(Ask(exporter_->port(), "\x16\x03\x01 no http\r\n\r\n"),
+              StartsWith("HTTP/1.1 400 "));
   EXPECT_THAT(Request("GET /metrics"), StartsWith("HTTP/1.1 200 OK"));
+}
+
+TEST_F(ExporterTest, RefusesAHeadWithoutEnd) {
+  EXPECT_THAT(
+      Ask(exporter_->port(), std::string(Exporter::kRequestBytesMax + 1, 'x')),
+      StartsWith("HTTP/1.1 431 "));
+}
+
+TEST_F(ExporterTest, TakesARequestInPieces) {
+  const UniqueFd fd = Connect(exporter_->port());
+  for (const std::string_view piece :
+       {"GE", "T /metrics?a=b HT", "TP/1.0\r\nHost: a\r\n\r", "\n"}) {
+    ASSERT_GT(::send(fd.get(), piece.data(), piece.size(), MSG_NOSIGNAL), 0);
+  }
+  EXPECT_THAT(ReadAll(fd), StartsWith("HTTP/1.1 200 OK"));
+}
+
+TEST_F(ExporterTest, AnswersOthersWhileOneSaysNothing) {
+  const UniqueFd silent = Connect(exporter_->port());
+  EXPECT_THAT(Request("GET /metrics"), StartsWith("HTTP/1.1 200 OK"));
+}
+
+TEST_F(ExporterTest, HangsUpOnWhoSaysNothingWhenItStops) {
+  const UniqueFd silent = Connect(exporter_->port());
+  const Stopwatch watch;
+  exporter_.reset();
+  EXPECT_EQ(ReadAll(silent), "");
+  EXPECT_LT(watch.Elapsed(), Exporter::kRequestMax);
+}
+
+TEST_F(ExporterTest, SendsMoreThanASocketHolds) {
+  for (int i = 0; i < 1000; ++i) {
+    metrics_.Observe(kInferStepSeconds, {absl::StrCat("m", i), "run"}, 0.1);
+  }
+  const std::string text = metrics_.Text();
+  EXPECT_GT(text.size(), 1'000'000u);
+  EXPECT_THAT(Request("GET /metrics"), EndsWith(text));
 }
 
 TEST_F(ExporterTest, RefusesAPortInUse) {
@@ -120,7 +167,7 @@ TEST_F(ExporterTest, RefusesAnAddressThatIsNotOurs) {
 TEST_F(ExporterTest, RefusesWhatIsNotAnAddress) {
   for (const std::string_view address :
        {"", "9090", ":9090", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
-        "127.0.0.1:80s", "127.0.0.1:0,127.0.0.1:0", "localhost:0", "[::1]:0",
+        "127.0.0.1:80s", "127.0.0.1:0,127.0.0.1:0", "localhost:0", "::1:0",
         "127.0.0.1:+1", "127.0.0.1: 1"}) {
     EXPECT_THAT(Exporter::Create(address, metrics_),
                 StatusIs(absl::StatusCode::kInvalidArgument))
