@@ -18,6 +18,7 @@ LABEL org.opencontainers.image.title="ferry" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/ferry /opt/ferry
 COPY LICENSE /opt/ferry/LICENSE
+# They stand over a file of --config, and under flags.
 ENV PATH=/opt/ferry/bin:$PATH \
     FERRY_GRPC_LISTEN=0.0.0.0:8001 \
     FERRY_METRICS_LISTEN=0.0.0.0:8002 \
