@@ -22,6 +22,7 @@ import kustomize
 ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES_VERSIONS = ("1.29", "1.34")
 SCRAPE_LABELS = {"job", "instance", "le"}
+DRAIN_MAX_DEFAULT = "30s"
 HISTOGRAM_SUFFIXES = ("_bucket", "_sum", "_count")
 
 ROW = re.compile(r'MetricRow k\w+ = \{\s*"(ferry_\w+)",\s*MetricType::k(\w+),\s*((?:"[^"]*"\s*)+),\s*\{([^}]*)\}')
@@ -109,17 +110,29 @@ def check_manifests(faults):
             faults.extend(f"{name}: {fault}" for fault in kustomize.dangling(manifest, folder, where))
 
 
+def seconds(duration):
+    """Of "30s"; the files write no other unit."""
+    return float(re.fullmatch(r"(\d+)s", duration)[1])
+
+
 def check_configurations(faults):
-    """Every TOML file parses; its keys are flags of ferryd; drain-max is less than what stops the daemon allows."""
+    """Every TOML file parses; its keys are flags of ferryd; whoever stops the daemon waits longer than its drain-max."""
     flags = set()
     ferryd = ROOT / "build/release/ferryd"
     if ferryd.exists():
         text = subprocess.run([ferryd, "--help"], capture_output=True, text=True, check=True).stdout
         flags = set(re.findall(r"--([a-z][a-z-]*)", text))
+    pod = yaml.safe_load((ROOT / "deploy/kubernetes/base/deployment.yaml").read_text())["spec"]["template"]["spec"]
+    unit = (ROOT / "deploy/systemd/ferryd.service").read_text()
+    patience = min(pod["terminationGracePeriodSeconds"], seconds(re.search(r"^TimeoutStopSec=(\S+)", unit, re.M)[1]))
     for path in sorted((ROOT / "deploy").rglob("*.toml")):
-        for key in tomllib.loads(path.read_text()):
+        where = path.relative_to(ROOT)
+        settings = tomllib.loads(path.read_text())
+        for key in settings:
             if flags and key not in flags:
-                faults.append(f"{path.relative_to(ROOT)}: ferryd has no flag --{key}")
+                faults.append(f"{where}: ferryd has no flag --{key}")
+        if seconds(settings.get("drain-max", DRAIN_MAX_DEFAULT)) >= patience:
+            faults.append(f"{where}: drain-max is not below the {patience:.0f} s after which the daemon is killed")
 
 
 def main():
