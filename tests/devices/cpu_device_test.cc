@@ -42,7 +42,7 @@ TEST(CpuDeviceTest, ForgetsWhatWasDiscarded) {
 
 // More than the machine has: only what is touched takes memory.
 TEST(CpuDeviceTest, GivesASlabThatCostsNothingUntilTouched) {
-  constexpr uint64_t kSlab = uint64_t{1} << 42;
+  constexpr uint64_t kSlab = uint64_t{1} << 38;
   CpuDevice device(kSlab);
   const auto memory = device.Allocate(kSlab);
   ASSERT_THAT(memory, IsOk());

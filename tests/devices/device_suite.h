@@ -11,8 +11,10 @@
 #ifndef TESTS_DEVICES_DEVICE_SUITE_H_
 #define TESTS_DEVICES_DEVICE_SUITE_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <random>
 #include <span>
@@ -34,11 +36,14 @@ using MakeDevice = std::unique_ptr<Device> (*)(uint64_t capacity_bytes);
 
 using Bytes = std::vector<std::byte>;
 
-// The same bytes for the same seed; no two neighbours alike by rule.
+// The same bytes for the same seed; eight at a time, which sanitizers like.
 inline Bytes RandomBytes(uint64_t size_bytes, unsigned seed) {
   Bytes bytes(size_bytes);
-  std::mt19937 random(seed);
-  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+  std::mt19937_64 random(seed);
+  for (uint64_t at = 0; at < size_bytes; at += sizeof(uint64_t)) {
+    const uint64_t word = random();
+    std::memcpy(&bytes[at], &word, std::min(sizeof(word), size_bytes - at));
+  }
   return bytes;
 }
 
