@@ -35,15 +35,13 @@ using NamedValueMessages = google::protobuf::RepeatedPtrField<v1::NamedValue>;
 absl::Status DecodeInputs(const NamedValueMessages& messages,
                           std::vector<NamedValue>& inputs);
 
-// Copies each tensor once.
+// Copies each tensor once. What is too large is refused before it is copied.
 absl::Status EncodeOutputs(std::span<const NamedValue> outputs,
                            uint64_t size_max_bytes,
                            NamedValueMessages& messages);
 
-// RESOURCE_EXHAUSTED when the tensors and strings of `outputs` alone take more
-// than `size_max_bytes`: asked before anything is copied.
-absl::Status CheckAnswerSize(std::span<const NamedValue> outputs,
-                             uint64_t size_max_bytes);
+// The error of an answer that is larger than a message may be.
+absl::Status AnswerTooLarge(uint64_t size_bytes, uint64_t size_max_bytes);
 
 }  // namespace ferry
 

@@ -13,6 +13,7 @@
 #ifndef SERVER_RPC_WATCH_CALL_H_
 #define SERVER_RPC_WATCH_CALL_H_
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <optional>
@@ -37,9 +38,10 @@ namespace ferry {
 class WatchCall final
     : public grpc::ServerWriteReactor<v1::WatchModelsResponse> {
  public:
-  // No names: all models. `ended` is called last, when the call is gone.
+  // No names: all models. `open` is the number of watches there are; this one
+  // counts in it while it lives.
   WatchCall(ModelTable& table, absl::flat_hash_set<std::string> names,
-            grpc::CallbackServerContext& context, std::function<void()> ended);
+            grpc::CallbackServerContext& context, std::atomic<int>& open);
 
   WatchCall(const WatchCall&) = delete;
   WatchCall& operator=(const WatchCall&) = delete;
@@ -50,40 +52,46 @@ class WatchCall final
   void Start(const absl::Status& checked, std::stop_token drain);
 
  private:
-  ~WatchCall() override = default;
+  ~WatchCall() override { --open_; }
 
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
   void OnDone() override;
 
+  bool Wants(std::string_view name) const;
   void Changed(std::string_view name) ABSL_LOCKS_EXCLUDED(mutex_);
   void EndWith(absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_);
-  // By whoever has the turn: starts the next write, finishes, or gives the turn
-  // back.
+
+  // By whoever has the turn: starts the next write, finishes the call, or gives
+  // the turn back.
   void Advance() ABSL_LOCKS_EXCLUDED(mutex_);
-  bool FillNext() ABSL_LOCKS_EXCLUDED(mutex_);
-  bool Wants(std::string_view name) const;
+  // The next name to send; none when there is nothing more to say now.
+  std::optional<std::string> TakeChanged() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool FillFromSnapshot() ABSL_LOCKS_EXCLUDED(mutex_);
+  // False when the client never heard of the model, and it is gone.
+  bool FillFromTable(const std::string& name) ABSL_LOCKS_EXCLUDED(mutex_);
 
   ModelTable& table_;
   const absl::flat_hash_set<std::string> names_;
   grpc::CallbackServerContext& context_;
-  const std::function<void()> ended_;
+  std::atomic<int>& open_;
 
-  // Set before the handler returns, unset in OnDone.
+  // Made by Start, gone in OnDone.
   std::optional<ModelTable::Watch> watch_;
   std::optional<std::stop_callback<std::function<void()>>> on_drain_;
-
-  // Of whoever has the turn.
-  v1::WatchModelsResponse message_;
-  std::vector<ModelSnapshot> snapshot_;  // Sent from the back.
-  bool snapshot_sent_ = false;
-  absl::flat_hash_set<std::string> shown_;  // Models the client knows of.
 
   Mutex mutex_;
   bool turn_taken_ ABSL_GUARDED_BY(mutex_) = true;  // By Start.
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::string> changed_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<std::string> waiting_ ABSL_GUARDED_BY(mutex_);
+  // What there was at first; sent from the back.
+  std::vector<ModelSnapshot> snapshot_ ABSL_GUARDED_BY(mutex_);
+  bool snapshot_sent_ ABSL_GUARDED_BY(mutex_) = false;
+  // Models that the client knows of.
+  absl::flat_hash_set<std::string> shown_ ABSL_GUARDED_BY(mutex_);
+  // gRPC reads it from StartWrite to OnWriteDone.
+  v1::WatchModelsResponse message_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace ferry

@@ -1,0 +1,37 @@
+#include "server/rpc/grpc_log.h"
+
+#include <mutex>
+
+#include <grpc/support/log.h>
+
+#include "server/base/invariant.h"
+#include "server/base/log.h"
+
+namespace ferry {
+namespace {
+
+thread_local std::string* collected = nullptr;
+
+void Take(gpr_log_func_args* line) {
+  if (collected != nullptr && line->severity == GPR_LOG_SEVERITY_ERROR) {
+    *collected += line->message;
+    *collected += '\n';
+    return;
+  }
+  Log(line->severity == GPR_LOG_SEVERITY_ERROR ? LogLevel::kWarning
+                                               : LogLevel::kDebug,
+      "grpc", {{"message", line->message}});
+}
+
+}  // namespace
+
+GrpcErrors::GrpcErrors() {
+  static std::once_flag once;
+  std::call_once(once, [] { gpr_set_log_function(Take); });
+  INVARIANT(collected == nullptr);
+  collected = &text_;
+}
+
+GrpcErrors::~GrpcErrors() { collected = nullptr; }
+
+}  // namespace ferry

@@ -1,0 +1,223 @@
+#include "server/rpc/kserve_service.h"
+
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+
+#include "server/base/absl_view.h"
+#include "server/base/ids.h"
+#include "server/base/status_macros.h"
+#include "server/rpc/call_log.h"
+#include "server/rpc/kserve_infer_call.h"
+#include "server/rpc/kserve_model.h"
+#include "server/rpc/status_codec.h"
+
+namespace ferry {
+namespace {
+
+using Context = KServeService::Context;
+using Unary = KServeService::Unary;
+
+Unary* Answer(std::string_view method, std::string_view model, Context& context,
+              const absl::Status& status) {
+  LogCallEnd(method, model, context, status);
+  Unary* reactor = context.DefaultReactor();
+  reactor->Finish(ToGrpc(status));
+  return reactor;
+}
+
+constexpr std::string_view kUseModelService =
+    "use ferry.v1.ModelService, or ferryctl";
+constexpr std::string_view kSendTensors =
+    "shared memory is not served here; send the tensors themselves";
+
+// Ends a call to a method that is not served; `instead` says what to do.
+Unary* Refuse(std::string_view method, Context& context,
+              std::string_view instead) {
+  return Answer(
+      method, "", context,
+      absl::UnimplementedError(absl::StrCat(
+          AbslView(method), " is not served here: ", AbslView(instead))));
+}
+
+class RefusedStream final : public KServeService::Stream {
+ public:
+  explicit RefusedStream(const absl::Status& status) { Finish(ToGrpc(status)); }
+  void OnDone() override { delete this; }
+};
+
+// The model as it is now, when it is that version of it.
+absl::StatusOr<ModelSnapshot> FindModel(const ModelTable& table,
+                                        const std::string& name,
+                                        const std::string& version) {
+  RETURN_IF_ERROR(CheckModelName(name));
+  int64_t wanted = 0;
+  if (!version.empty()) {
+    ASSIGN_OR_RETURN(wanted, ParseVersion(version));
+  }
+  ASSIGN_OR_RETURN(ModelSnapshot model, table.Get(name));
+  if (wanted != 0 && wanted != model.version) {
+    return absl::NotFoundError(absl::StrCat("model ", Shown(name), ": version ",
+                                            wanted, " is not here; version ",
+                                            model.version, " is"));
+  }
+  return model;
+}
+
+// FindModel(), once its program is known.
+absl::StatusOr<ModelSnapshot> FindLoaded(const ModelTable& table,
+                                         const std::string& name,
+                                         const std::string& version) {
+  ASSIGN_OR_RETURN(ModelSnapshot model, FindModel(table, name, version));
+  if (model.state == ModelState::kCold || model.state == ModelState::kLoading) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("model ", Shown(name),
+                     ": it is not loaded yet, so its inputs and "
+                     "outputs are not known"));
+  }
+  return model;
+}
+
+}  // namespace
+
+Unary* KServeService::ServerLive(Context* context,
+                                 const inference::ServerLiveRequest*,
+                                 inference::ServerLiveResponse* response) {
+  response->set_live(true);
+  return Answer("ServerLive", "", *context, absl::OkStatus());
+}
+
+Unary* KServeService::ServerReady(Context* context,
+                                  const inference::ServerReadyRequest*,
+                                  inference::ServerReadyResponse* response) {
+  response->set_ready(ready_);
+  return Answer("ServerReady", "", *context, absl::OkStatus());
+}
+
+Unary* KServeService::ModelReady(Context* context,
+                                 const inference::ModelReadyRequest* request,
+                                 inference::ModelReadyResponse* response) {
+  const absl::StatusOr<ModelSnapshot> model =
+      FindModel(rooms_.table, request->name(), request->version());
+  absl::Status status = model.status();
+  if (absl::IsNotFound(status)) status = absl::OkStatus();  // Not ready.
+  response->set_ready(model.ok() && (model->state == ModelState::kServing ||
+                                     model->state == ModelState::kMigrating));
+  return Answer("ModelReady", request->name(), *context, status);
+}
+
+Unary* KServeService::ServerMetadata(
+    Context* context, const inference::ServerMetadataRequest*,
+    inference::ServerMetadataResponse* response) {
+  response->set_name("ferry");
+  response->set_version(version_);
+  return Answer("ServerMetadata", "", *context, absl::OkStatus());
+}
+
+Unary* KServeService::ModelMetadata(
+    Context* context, const inference::ModelMetadataRequest* request,
+    inference::ModelMetadataResponse* response) {
+  const absl::StatusOr<ModelSnapshot> model =
+      FindLoaded(rooms_.table, request->name(), request->version());
+  if (model.ok()) EncodeKServeMetadata(*model, *response);
+  return Answer("ModelMetadata", request->name(), *context, model.status());
+}
+
+Unary* KServeService::ModelConfig(Context* context,
+                                  const inference::ModelConfigRequest* request,
+                                  inference::ModelConfigResponse* response) {
+  const absl::StatusOr<ModelSnapshot> model =
+      FindLoaded(rooms_.table, request->name(), request->version());
+  if (model.ok()) EncodeKServeConfig(*model, *response->mutable_config());
+  return Answer("ModelConfig", request->name(), *context, model.status());
+}
+
+Unary* KServeService::ModelInfer(Context* context,
+                                 const inference::ModelInferRequest* request,
+                                 inference::ModelInferResponse* response) {
+  auto* call = new KServeInferCall(rooms_, *context, *request, *response);
+  call->Start();
+  return call;
+}
+
+KServeService::Stream* KServeService::ModelStreamInfer(Context* context) {
+  const absl::Status status = absl::UnimplementedError(
+      "ModelStreamInfer is not served here: use ModelInfer");
+  LogCallEnd("ModelStreamInfer", "", *context, status);
+  return new RefusedStream(status);
+}
+
+Unary* KServeService::ModelStatistics(Context* context,
+                                      const inference::ModelStatisticsRequest*,
+                                      inference::ModelStatisticsResponse*) {
+  return Refuse("ModelStatistics", *context, "read the metrics over HTTP");
+}
+
+Unary* KServeService::RepositoryIndex(Context* context,
+                                      const inference::RepositoryIndexRequest*,
+                                      inference::RepositoryIndexResponse*) {
+  return Refuse("RepositoryIndex", *context, kUseModelService);
+}
+
+Unary* KServeService::RepositoryModelLoad(
+    Context* context, const inference::RepositoryModelLoadRequest*,
+    inference::RepositoryModelLoadResponse*) {
+  return Refuse("RepositoryModelLoad", *context, kUseModelService);
+}
+
+Unary* KServeService::RepositoryModelUnload(
+    Context* context, const inference::RepositoryModelUnloadRequest*,
+    inference::RepositoryModelUnloadResponse*) {
+  return Refuse("RepositoryModelUnload", *context, kUseModelService);
+}
+
+Unary* KServeService::SystemSharedMemoryStatus(
+    Context* context, const inference::SystemSharedMemoryStatusRequest*,
+    inference::SystemSharedMemoryStatusResponse*) {
+  return Refuse("SystemSharedMemoryStatus", *context, kSendTensors);
+}
+
+Unary* KServeService::SystemSharedMemoryRegister(
+    Context* context, const inference::SystemSharedMemoryRegisterRequest*,
+    inference::SystemSharedMemoryRegisterResponse*) {
+  return Refuse("SystemSharedMemoryRegister", *context, kSendTensors);
+}
+
+Unary* KServeService::SystemSharedMemoryUnregister(
+    Context* context, const inference::SystemSharedMemoryUnregisterRequest*,
+    inference::SystemSharedMemoryUnregisterResponse*) {
+  return Refuse("SystemSharedMemoryUnregister", *context, kSendTensors);
+}
+
+Unary* KServeService::CudaSharedMemoryStatus(
+    Context* context, const inference::CudaSharedMemoryStatusRequest*,
+    inference::CudaSharedMemoryStatusResponse*) {
+  return Refuse("CudaSharedMemoryStatus", *context, kSendTensors);
+}
+
+Unary* KServeService::CudaSharedMemoryRegister(
+    Context* context, const inference::CudaSharedMemoryRegisterRequest*,
+    inference::CudaSharedMemoryRegisterResponse*) {
+  return Refuse("CudaSharedMemoryRegister", *context, kSendTensors);
+}
+
+Unary* KServeService::CudaSharedMemoryUnregister(
+    Context* context, const inference::CudaSharedMemoryUnregisterRequest*,
+    inference::CudaSharedMemoryUnregisterResponse*) {
+  return Refuse("CudaSharedMemoryUnregister", *context, kSendTensors);
+}
+
+Unary* KServeService::TraceSetting(Context* context,
+                                   const inference::TraceSettingRequest*,
+                                   inference::TraceSettingResponse*) {
+  return Refuse("TraceSetting", *context, "there are no traces");
+}
+
+Unary* KServeService::LogSettings(Context* context,
+                                  const inference::LogSettingsRequest*,
+                                  inference::LogSettingsResponse*) {
+  return Refuse("LogSettings", *context,
+                "start the server with the log level you want");
+}
+
+}  // namespace ferry

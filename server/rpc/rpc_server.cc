@@ -1,0 +1,179 @@
+#include "server/rpc/rpc_server.h"
+
+#include <array>
+#include <chrono>
+#include <string_view>
+#include <utility>
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
+
+#include "absl/strings/str_cat.h"
+
+#include "server/base/ids.h"
+#include "server/base/invariant.h"
+#include "server/base/status_macros.h"
+#include "server/rpc/grpc_log.h"
+
+namespace ferry {
+namespace {
+
+constexpr std::array<const char*, 4> kHealthNames = {
+    "", "ferry.v1.ModelService", "ferry.v1.InferenceService",
+    "inference.GRPCInferenceService"};
+
+// A client that vanished without a word is found out within a minute, so that
+// nobody's move goes on for it.
+constexpr int kKeepaliveTimeMs = 30'000;
+constexpr int kKeepaliveTimeoutMs = 20'000;
+// Clients may ping this often; most need it to keep a load alive through
+// proxies.
+constexpr int kClientPingMs = 5'000;
+
+// For streams that end only when they are cut off.
+constexpr absl::Duration kGrace = absl::Milliseconds(50);
+
+absl::Status CheckOptions(const RpcServer::Options& options) {
+  if (options.message_bytes_max < RpcServer::kMessageBytesMin ||
+      options.message_bytes_max > RpcServer::kMessageBytesMax) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "message_bytes_max ", options.message_bytes_max, ": must be ",
+        RpcServer::kMessageBytesMin, " to ", RpcServer::kMessageBytesMax));
+  }
+  return absl::OkStatus();
+}
+
+// Why gRPC could not listen, from what it logged.
+absl::Status ListenError(const std::string& address,
+                         const std::string& errors) {
+  const std::string where = absl::StrCat("listen on ", Shown(address), ": ");
+  const auto says = [&](const char* text) {
+    return errors.find(text) != std::string::npos;
+  };
+  if (says("Address already in use")) {
+    return absl::UnavailableError(absl::StrCat(
+        where,
+        "another process listens there; stop it, or choose another "
+        "port (0 is any free one)"));
+  }
+  if (says("Permission denied")) {
+    return absl::UnavailableError(absl::StrCat(
+        where, "the system does not permit it; choose a port from 1024 up"));
+  }
+  if (says("Cannot assign requested address")) {
+    return absl::UnavailableError(
+        absl::StrCat(where, "this machine has no such address"));
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      where,
+      "not an address to listen on; write HOST:PORT, [IPV6]:PORT or "
+      "unix:PATH"));
+}
+
+void SetArguments(const RpcServer::Options& options,
+                  grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(static_cast<int>(options.message_bytes_max));
+  // Answers are measured before they are copied; see AnswerTooLarge.
+  builder.SetMaxSendMessageSize(-1);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                             kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder.AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kClientPingMs);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
+  // Only reflection has threads that block in a call, one for each stream.
+  grpc::ResourceQuota quota("ferry");
+  quota.SetMaxThreads(RpcServer::kReflectionThreadsMax);
+  builder.SetResourceQuota(quota);
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
+}
+
+}  // namespace
+
+RpcServer::RpcServer(const Options& options, const Rooms& rooms)
+    : counter_(rooms.metrics, rooms.table),
+      infer_rooms_{
+          .scheduler = rooms.scheduler,
+          .table = rooms.table,
+          .counter = counter_,
+          .calls = calls_,
+          .answer_bytes_max = static_cast<uint64_t>(options.message_bytes_max)},
+      model_service_({.mover = rooms.mover,
+                      .table = rooms.table,
+                      .devices = rooms.devices,
+                      .weights = rooms.weights,
+                      .calibration = rooms.calibration,
+                      .calls = calls_}),
+      inference_service_(infer_rooms_),
+      kserve_service_(infer_rooms_, ready_, options.version) {}
+
+absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Create(
+    const Options& options, const Rooms& rooms) {
+  RETURN_IF_ERROR(CheckOptions(options));
+  auto server = std::unique_ptr<RpcServer>(new RpcServer(options, rooms));
+  RETURN_IF_ERROR(server->Listen(options));
+  return server;
+}
+
+absl::Status RpcServer::Listen(const Options& options) {
+  grpc::EnableDefaultHealthCheckService(true);
+  // By hand: a static archive's own initialiser would be left out.
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+
+  const GrpcErrors errors;
+  grpc::ServerBuilder builder;
+  SetArguments(options, builder);
+  builder.AddListeningPort(options.listen_address,
+                           grpc::InsecureServerCredentials(), &port_);
+  builder.RegisterService(&model_service_);
+  builder.RegisterService(&inference_service_);
+  builder.RegisterService(&kserve_service_);
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr || port_ == 0) {
+    return ListenError(options.listen_address, errors.text());
+  }
+  SetHealth(false);
+  return absl::OkStatus();
+}
+
+RpcServer::~RpcServer() {
+  if (server_ != nullptr) Shutdown(absl::ZeroDuration());
+}
+
+void RpcServer::SetHealth(bool serving) {
+  grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
+  INVARIANT(health != nullptr);
+  for (const char* name : kHealthNames) health->SetServingStatus(name, serving);
+}
+
+void RpcServer::SetReady(bool ready) {
+  if (draining_) return;
+  ready_ = ready;
+  SetHealth(ready);
+}
+
+void RpcServer::Drain() {
+  draining_ = true;
+  ready_ = false;
+  // For good: gRPC ignores what SetServingStatus says from here on.
+  server_->GetHealthCheckService()->Shutdown();
+  model_service_.Drain();
+}
+
+bool RpcServer::Shutdown(absl::Duration limit) {
+  Drain();
+  const bool all_ended = calls_.WaitForNone(limit);
+  server_->Shutdown(std::chrono::system_clock::now() +
+                    absl::ToChronoMilliseconds(kGrace));
+  return all_ended;
+}
+
+}  // namespace ferry
