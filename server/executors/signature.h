@@ -35,7 +35,7 @@ struct Signature {
   std::vector<Argument> inputs;   // Without self, in order.
   std::vector<Argument> outputs;  // "output", or "output_0", ... for a tuple.
   ShapeSource shape_source = ShapeSource::kUnknown;
-  std::vector<TensorShape> input_shapes;   // Empty while unknown.
+  std::vector<TensorShape> input_shapes;  // Empty while unknown.
   std::vector<TensorShape> output_shapes;
 };
 

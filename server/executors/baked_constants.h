@@ -1,0 +1,33 @@
+// Constants that tracing or freezing baked into a graph: tensors, lists of
+// tensors, devices. They are weights, too, and bound to a device as weights
+// are, on a copy of the graph and before it first runs.
+//
+// Threads:  nobody uses the graph meanwhile.
+
+#ifndef SERVER_EXECUTORS_BAKED_CONSTANTS_H_
+#define SERVER_EXECUTORS_BAKED_CONSTANTS_H_
+
+#include <functional>
+
+#include <torch/csrc/jit/ir/ir.h>
+
+#include "server/executors/storage_map.h"
+
+namespace ferry {
+
+// Whether a graph must be bound for each device.
+bool HasBakedConstants(torch::jit::Graph& graph);
+
+// Tensors without dimensions stay on the host wherever the model runs: they are
+// legal beside device tensors there and cheaper. `own` gives each one's copy.
+void OwnScalars(torch::jit::Graph& graph,
+                const std::function<at::Tensor(const at::Tensor&)>& own);
+
+// Tensors become views of the lease. Devices become the map's own, except that
+// "cpu" beside others is meant: the model was made on an accelerator and
+// computes that part on the host. Throws what CopyTree() throws.
+void BindConstants(torch::jit::Graph& graph, StorageMap& storages);
+
+}  // namespace ferry
+
+#endif  // SERVER_EXECUTORS_BAKED_CONSTANTS_H_

@@ -1,0 +1,146 @@
+#include "server/executors/instance.h"
+
+#include <optional>
+#include <utility>
+
+#include <c10/core/DeviceGuard.h>
+#include <c10/core/InferenceMode.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include "absl/strings/str_cat.h"
+
+#include "server/base/invariant.h"
+#include "server/base/status_macros.h"
+#include "server/executors/from_ivalue.h"
+#include "server/executors/instance_module.h"
+#include "server/executors/ivalue_walk.h"
+#include "server/executors/torch_error.h"
+#include "server/executors/tree_copy.h"
+
+namespace ferry {
+
+struct RunResult::Holder {
+  AnswerTensors tensors;
+};
+
+RunResult::RunResult() = default;
+RunResult::RunResult(RunResult&&) noexcept = default;
+RunResult& RunResult::operator=(RunResult&&) noexcept = default;
+RunResult::~RunResult() = default;
+
+namespace {
+
+std::optional<c10::Device> Accelerator(c10::Device device) {
+  if (device.is_cpu()) return std::nullopt;
+  return device;
+}
+
+// Waits for everything that was started there; an error of the device that
+// nothing waited for comes out here at the latest.
+void Synchronise(c10::Device device) {
+  if (device.is_cpu()) return;
+  const c10::impl::VirtualGuardImpl impl(device.type());
+  impl.synchronizeStream(impl.getStream(device));
+}
+
+absl::Status ForwardThrew() {
+  const absl::Status status =
+      CurrentExceptionStatus(absl::StatusCode::kInternal, LastSentence);
+  if (status.code() != absl::StatusCode::kInternal) return status;
+  return absl::InternalError(
+      absl::StrCat("forward threw: ", std::string(status.message())));
+}
+
+// The request's own storages, which an answer must not lend.
+std::vector<const void*> StoragesOf(const torch::jit::Stack& stack) {
+  std::vector<const void*> storages;
+  for (size_t i = 1; i < stack.size(); ++i) {
+    ForEachTensor(stack[i], [&](const at::Tensor& tensor) {
+      storages.push_back(tensor.storage().unsafeGetStorageImpl());
+    });
+  }
+  return storages;
+}
+
+}  // namespace
+
+Instance::Instance(std::unique_ptr<Module> module)
+    : module_(std::move(module)) {}
+Instance::~Instance() = default;
+
+Device& Instance::device() const { return module_->weights.device(); }
+
+absl::StatusOr<RunResult> Instance::Run(std::span<const NamedValue> inputs) {
+  Module& module = *module_;
+  const ProgramCode& code = module.code;
+  const c10::InferenceMode inference;
+  RunResult result;
+  result.holder_ = std::make_unique<RunResult::Holder>();
+  try {
+    const c10::OptionalDeviceGuard guard(Accelerator(module.torch_device));
+    torch::jit::Stack stack;
+    stack.reserve(code.arguments.count() + 1);
+    stack.emplace_back();  // self.
+    RETURN_IF_ERROR(
+        code.arguments.Push(inputs,
+                            {.device = module.torch_device,
+                             .copy_tensors = code.state.writes_inputs},
+                            stack));
+    AnswerTensors& tensors = result.holder_->tensors;
+    tensors.copy_all = code.state.stateful;
+    if (module.torch_device.is_cpu()) {
+      tensors.lent_elsewhere = StoragesOf(stack);
+    }
+    std::optional<MutexLock> turn;
+    if (code.state.stateful) {
+      turn.emplace(module.turn);
+      module.MakeState();
+    }
+    stack[0] = module.self;
+    torch::jit::InterpreterState(module.plan).run(stack);
+    INVARIANT(stack.size() == 1);
+    ASSIGN_OR_RETURN(result.outputs_, AnswerValues(stack[0], tensors));
+    Synchronise(module.torch_device);
+  } catch (...) {
+    const absl::Status status = ForwardThrew();
+    RETURN_IF_ERROR(device().Health());
+    return status;
+  }
+  RETURN_IF_ERROR(device().Health());
+  return result;
+}
+
+absl::Status Instance::CarryStateFrom(const Instance& other) {
+  Module& to = *module_;
+  Module& from = *other.module_;
+  INVARIANT(&to.code == &from.code);
+  if (!to.code.state.stateful || &to == &from) return absl::OkStatus();
+  const c10::InferenceMode inference;
+  try {
+    {
+      const c10::OptionalDeviceGuard guard(Accelerator(from.torch_device));
+      from.MakeState();
+      Synchronise(from.torch_device);
+    }
+    const c10::OptionalDeviceGuard guard(Accelerator(to.torch_device));
+    // Code and baked constants as at any start; then the objects as they are
+    // there, weights of that lease becoming weights of this one.
+    to.MakeState();
+    const ImageRange lease =
+        ImageRange::Over(from.weights.data(), from.weights.size_bytes());
+    const PrivateParts none;
+    StorageMap storages(lease, to.weights, none);
+    to.self = CopyTree(from.self, storages);
+    Synchronise(to.torch_device);
+  } catch (...) {
+    const absl::Status status =
+        CurrentExceptionStatus(absl::StatusCode::kInternal, FirstSentence);
+    return absl::Status(
+        status.code(),
+        absl::StrCat("state from ", other.device().name(), " to ",
+                     device().name(), ": ", std::string(status.message())));
+  }
+  return device().Health();
+}
+
+}  // namespace ferry

@@ -1,0 +1,58 @@
+#include "server/executors/instance_module.h"
+
+#include <c10/core/DeviceGuard.h>
+#include <c10/core/InferenceMode.h>
+
+#include "absl/strings/str_cat.h"
+
+#include "server/executors/baked_constants.h"
+#include "server/executors/storage_map.h"
+#include "server/executors/torch_error.h"
+#include "server/executors/torch_types.h"
+#include "server/executors/tree_copy.h"
+
+namespace ferry {
+
+Instance::Module::Module(const ProgramCode& program,
+                         const WeightSet& weight_set)
+    : code(program),
+      weights(weight_set),
+      torch_device(ToTorchDevice(weight_set.device().id())) {}
+
+absl::Status Instance::Module::Bind() {
+  const c10::InferenceMode inference;
+  try {
+    const c10::OptionalDeviceGuard guard(
+        torch_device.is_cpu() ? std::nullopt
+                              : std::optional<c10::Device>(torch_device));
+    Build(PrivateParts{});
+  } catch (...) {
+    const absl::Status status =
+        CurrentExceptionStatus(absl::StatusCode::kInternal, FirstSentence);
+    return absl::Status(
+        status.code(),
+        absl::StrCat("model file ", code.path, " on ", weights.device().name(),
+                     ": ", std::string(status.message())));
+  }
+  return absl::OkStatus();
+}
+
+void Instance::Module::MakeState() {
+  if (has_state) return;
+  Build(code.private_parts);
+  has_state = true;
+}
+
+void Instance::Module::Build(const PrivateParts& private_parts) {
+  StorageMap storages(code.range, weights, private_parts);
+  self = CopyTree(c10::IValue(code.module.object), storages);
+  if (code.plan) {
+    plan = *code.plan;
+    return;
+  }
+  const std::shared_ptr<torch::jit::Graph> graph = code.graph->copy();
+  BindConstants(*graph, storages);
+  plan = torch::jit::Code(graph, "forward");
+}
+
+}  // namespace ferry

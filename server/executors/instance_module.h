@@ -1,0 +1,45 @@
+// An Instance's Module is what an Instance holds: LibTorch's side of
+// instance.h.
+//
+// Owns:     the bound objects and code. The program and the weights outlive it.
+// Threads:  as instance.h says.
+
+#ifndef SERVER_EXECUTORS_INSTANCE_MODULE_H_
+#define SERVER_EXECUTORS_INSTANCE_MODULE_H_
+
+#include <torch/csrc/jit/runtime/interpreter.h>
+
+#include "absl/status/status.h"
+
+#include "server/base/mutex.h"
+#include "server/executors/instance.h"
+#include "server/executors/program_code.h"
+#include "server/weights/weight_set.h"
+
+namespace ferry {
+
+struct Instance::Module {
+  Module(const ProgramCode& program, const WeightSet& weight_set);
+
+  // Makes `self` and `plan` as views of the weights. Reads no weight.
+  absl::Status Bind();
+  // Gives `self` the state that the file has, before the first run: copies
+  // what will be written. May throw.
+  void MakeState();
+
+  const ProgramCode& code;
+  const WeightSet& weights;
+  const c10::Device torch_device;
+
+  Mutex turn;  // Held for a run when the program is stateful.
+  c10::IValue self;
+  torch::jit::Code plan;
+  bool has_state = false;
+
+ private:
+  void Build(const PrivateParts& private_parts);
+};
+
+}  // namespace ferry
+
+#endif  // SERVER_EXECUTORS_INSTANCE_MODULE_H_

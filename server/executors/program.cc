@@ -1,0 +1,151 @@
+#include "server/executors/program.h"
+
+#include <utility>
+
+#include <ATen/ops/empty.h>
+#include <c10/core/InferenceMode.h>
+#include <torch/csrc/jit/api/function_impl.h>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+#include "server/base/crc32.h"
+#include "server/base/invariant.h"
+#include "server/base/status_macros.h"
+#include "server/executors/baked_constants.h"
+#include "server/executors/forward_graph.h"
+#include "server/executors/graph_walk.h"
+#include "server/executors/instance_module.h"
+#include "server/executors/ivalue_walk.h"
+#include "server/executors/program_code.h"
+#include "server/executors/schema_signature.h"
+#include "server/executors/torch_error.h"
+#include "server/formats/read_exactly.h"
+
+namespace ferry {
+
+namespace {
+
+absl::Status InFile(const TorchScriptArchive& archive,
+                    const absl::Status& status) {
+  return absl::Status(status.code(),
+                      absl::StrCat("model file ", archive.path(), ": ",
+                                   std::string(status.message())));
+}
+
+// A scalar constant with bytes of its own: read from the file, whose weights
+// may be nowhere else yet.
+at::Tensor ReadScalar(const TorchScriptArchive& archive,
+                      const ImageRange& range, bool filled,
+                      const at::Tensor& scalar) {
+  const auto offset = range.OffsetOf(scalar.storage().data());
+  if (!offset || filled) return scalar.clone();
+  for (const Record& record : archive.layout().records) {
+    if (record.image_offset_bytes != *offset || record.size_bytes == 0) {
+      continue;
+    }
+    absl::StatusOr<std::string> bytes =
+        ReadExactly(archive.fd(), record.file_offset_bytes, record.size_bytes);
+    if (!bytes.ok()) throw StatusError(bytes.status());
+    if (Crc32(0, std::as_bytes(std::span(*bytes))) != record.crc32) {
+      throw StatusError(absl::DataLossError(
+          absl::StrCat("record ", record.name, ": wrong checksum")));
+    }
+    const uint64_t at =
+        static_cast<uint64_t>(scalar.storage_offset()) * scalar.itemsize();
+    INVARIANT(at + scalar.itemsize() <= bytes->size());
+    at::Tensor own = at::empty({}, scalar.options());
+    std::memcpy(own.mutable_data_ptr(), bytes->data() + at, scalar.itemsize());
+    return own;
+  }
+  throw StatusError(
+      absl::InvalidArgumentError("a constant that no record holds"));
+}
+
+PrivateParts FindPrivateParts(const StateFacts& state, const c10::IValue& self,
+                              const ImageRange& range) {
+  PrivateParts parts{.all = state.any_written, .offsets_bytes = {}};
+  for (const auto& path : state.written) {
+    const auto value = Follow(self, path);
+    INVARIANT(value.has_value());
+    ForEachTensor(*value, [&](const at::Tensor& tensor) {
+      if (!tensor.has_storage()) return;
+      const auto offset = range.OffsetOf(tensor.storage().data());
+      if (offset) parts.offsets_bytes.insert(*offset);
+    });
+  }
+  return parts;
+}
+
+// May throw.
+ProgramCode MakeCode(const TorchScriptArchive& archive, ImageRange range,
+                     bool filled, LoadedModule module) {
+  const c10::InferenceMode inference;
+  torch::jit::Function* forward = module.object->type()->findMethod("forward");
+  if (forward == nullptr || !forward->isGraphFunction()) {
+    throw StatusError(absl::InvalidArgumentError(
+        "it has no forward: not a model that can be served"));
+  }
+  const c10::IValue self(module.object);
+  const auto graph =
+      MakeForwardGraph(self, torch::jit::toGraphFunction(*forward));
+  StateFacts state = AnalyseState(graph);
+  PrivateParts parts = FindPrivateParts(state, self, range);
+  OwnScalars(*graph, [&](const at::Tensor& scalar) {
+    return ReadScalar(archive, range, filled, scalar);
+  });
+  std::optional<torch::jit::Code> plan;
+  if (!HasBakedConstants(*graph)) plan.emplace(graph, "forward");
+  return ProgramCode{.path = archive.path(),
+                     .range = std::move(range),
+                     .image_bytes = archive.layout().size_bytes,
+                     .module = std::move(module),
+                     .graph = graph,
+                     .arguments = ForwardArguments(forward->getSchema()),
+                     .signature = SchemaSignature(forward->getSchema()),
+                     .state = std::move(state),
+                     .private_parts = std::move(parts),
+                     .plan = std::move(plan)};
+}
+
+}  // namespace
+
+Program::Program(std::unique_ptr<Code> code) : code_(std::move(code)) {}
+Program::~Program() = default;
+
+absl::StatusOr<std::unique_ptr<Program>> Program::Load(
+    const TorchScriptArchive& archive, const WeightSet* host,
+    std::stop_token stop) {
+  INVARIANT(host != nullptr || !archive.runs_code_at_load());
+  const uint64_t size_bytes = archive.layout().size_bytes;
+  if (host != nullptr) INVARIANT(host->size_bytes() >= size_bytes);
+  const bool filled = archive.runs_code_at_load();
+  absl::StatusOr<ImageRange> range =
+      filled ? ImageRange::Over(host->data(), size_bytes)
+             : ImageRange::Reserve(size_bytes);
+  RETURN_IF_ERROR(range.status());
+  ASSIGN_OR_RETURN(LoadedModule module,
+                   LoadModule(archive, *range, filled, std::move(stop)));
+  try {
+    return std::unique_ptr<Program>(new Program(std::unique_ptr<Code>(new Code{
+        MakeCode(archive, *std::move(range), filled, std::move(module))})));
+  } catch (...) {
+    return InFile(archive,
+                  CurrentExceptionStatus(absl::StatusCode::kInvalidArgument,
+                                         FirstSentence));
+  }
+}
+
+absl::StatusOr<std::unique_ptr<Instance>> Program::Bind(
+    const WeightSet& weights) const {
+  INVARIANT(weights.size_bytes() >= code_->code.image_bytes);
+  auto module = std::make_unique<Instance::Module>(code_->code, weights);
+  RETURN_IF_ERROR(module->Bind());
+  return std::unique_ptr<Instance>(new Instance(std::move(module)));
+}
+
+const Signature& Program::signature() const { return code_->code.signature; }
+
+bool Program::stateful() const { return code_->code.state.stateful; }
+
+}  // namespace ferry
