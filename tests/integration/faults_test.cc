@@ -1,0 +1,255 @@
+// Bad input and faults, through the wire: the answer names what was wrong, and
+// what served before still serves.
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <limits>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "server/base/worker.h"
+#include "tests/integration/test_daemon.h"
+#include "tests/support/status_matchers.h"
+
+namespace ferry {
+namespace {
+
+using absl::StatusCode;
+using testing::HasSubstr;
+
+class FaultsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_THAT(daemon_.started, IsOk());
+    ASSERT_THAT(client_.Load({.name = "twice", .devices = {"sim:1"}}), IsOk());
+  }
+  // Whatever a test did: no byte is left behind, and the other model serves.
+  void TearDown() override {
+    EXPECT_EQ(*daemon_.Run("twice", 3), 7);
+    EXPECT_EQ(client_.Devices()->at(1).used_bytes, 0);
+    const auto model = client_.Get("twice");
+    ASSERT_THAT(model, IsOk());
+    EXPECT_EQ(client_.Devices()->at(0).used_bytes, model->bytes[0].size_bytes);
+  }
+
+  void Write(const std::string& name, const std::string& bytes) {
+    std::ofstream(daemon_.models / name) << bytes;
+  }
+  std::string Bytes(const std::string& name) {
+    std::ifstream file(daemon_.models / name, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  void ExpectRefused(const client::LoadRequest& request, StatusCode code,
+                     const std::string& words) {
+    const auto refused = client_.Load(request);
+    EXPECT_THAT(refused, StatusIs(code));
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr(words));
+  }
+  void ExpectFileRefused(const std::string& file, StatusCode code,
+                         const std::string& words) {
+    ExpectRefused({.name = "bad", .devices = {"sim:0"}, .path = file}, code,
+                  words);
+  }
+  void ExpectInputsRefused(std::vector<client::NamedValue> inputs,
+                           const std::string& words) {
+    const auto refused =
+        client_.Infer({.model = "twice", .inputs = std::move(inputs)});
+    EXPECT_THAT(refused, StatusIs(StatusCode::kInvalidArgument));
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr(words));
+  }
+
+  TestDaemon daemon_;
+  client::Client& client_ = *daemon_.client;
+};
+
+TEST_F(FaultsTest, FilesThatAreNoModels) {
+  Write("text.pt", "hello");
+  Write("empty.pt", "");
+  const std::string good = Bytes("twice.pt");
+  Write("short.pt", good.substr(0, good.size() / 2));
+  std::filesystem::create_directory(daemon_.models / "folder.pt");
+  mkfifo((daemon_.models / "fifo.pt").c_str(), 0600);
+  ExpectFileRefused("text.pt", StatusCode::kInvalidArgument, "text.pt");
+  ExpectFileRefused("empty.pt", StatusCode::kInvalidArgument, "empty.pt");
+  ExpectFileRefused("short.pt", StatusCode::kInvalidArgument, "short.pt");
+  ExpectFileRefused("folder.pt", StatusCode::kInvalidArgument, "folder.pt");
+  ExpectFileRefused("fifo.pt", StatusCode::kInvalidArgument, "fifo.pt");
+  ExpectFileRefused("missing.pt", StatusCode::kNotFound, "missing.pt");
+}
+
+TEST_F(FaultsTest, PathsThatLeaveTheModelDirectories) {
+  std::filesystem::create_symlink("/etc/passwd", daemon_.models / "link.pt");
+  for (const char* path : {"../secret.pt", "/etc/passwd", "link.pt"}) {
+    ExpectFileRefused(path, StatusCode::kInvalidArgument, "model director");
+  }
+  ExpectFileRefused(std::string("a\0b", 3), StatusCode::kInvalidArgument, "");
+}
+
+TEST_F(FaultsTest, NamesThatBreakTheRules) {
+  for (const std::string& name :
+       {std::string("../x"), std::string("a/b"), std::string("a\0b", 3),
+        std::string(300, 'a'), std::string("")}) {
+    ExpectRefused({.name = name, .devices = {"cpu"}},
+                  StatusCode::kInvalidArgument, "name");
+  }
+}
+
+TEST_F(FaultsTest, WeightsThatFailTheirChecksum) {
+  std::string bytes = Bytes("twice.pt");
+  // Float 2.0 is 00 00 00 40: the weights are 256 of them. Flip one bit of one.
+  const size_t weights =
+      bytes.find(std::string("\0\0\0@\0\0\0@\0\0\0@\0\0\0@", 16));
+  ASSERT_NE(weights, std::string::npos);
+  bytes[weights + 40] ^= 1;
+  Write("flipped.pt", bytes);
+  ExpectFileRefused("flipped.pt", StatusCode::kDataLoss, "flipped.pt");
+}
+
+TEST_F(FaultsTest, DevicesThatAreNotThere) {
+  ExpectRefused({.name = "counter", .devices = {"sim:7"}},
+                StatusCode::kNotFound, "sim:7");
+  ExpectRefused({.name = "counter", .devices = {"gpu0"}},
+                StatusCode::kInvalidArgument, "gpu0");
+  ExpectRefused({.name = "counter", .devices = {"cpu", "cpu"}},
+                StatusCode::kInvalidArgument, "twice");
+}
+
+TEST_F(FaultsTest, ModelsThatDoNotFit) {
+  SaveScaleModel(daemon_.models / "large.pt", 2, uint64_t{20} << 20);
+  ExpectRefused({.name = "large", .devices = {"sim:0"}},
+                StatusCode::kResourceExhausted, "sim:0");
+}
+
+TEST_F(FaultsTest, InputsThatDoNotMatch) {
+  const client::Value floats = TestDaemon::Floats({1});
+  client::Tensor too_short;
+  too_short.shape = {2};
+  too_short.data = "1234";
+  client::Tensor negative;
+  negative.shape = {-1};
+  ExpectInputsRefused({}, "x");
+  ExpectInputsRefused({{"y", floats}}, "y");
+  ExpectInputsRefused({{"x", floats}, {"y", floats}}, "y");
+  ExpectInputsRefused({{"x", floats}, {"x", floats}}, "x");
+  ExpectInputsRefused({{"x", {too_short}}}, "8");
+  ExpectInputsRefused({{"x", {negative}}}, "-1");
+  ExpectInputsRefused({{"x", {std::string("text")}}}, "x");
+}
+
+TEST_F(FaultsTest, NanAndNothingAreServedAsTheyAre) {
+  const auto nan =
+      daemon_.Run("twice", std::numeric_limits<float>::quiet_NaN());
+  ASSERT_THAT(nan, IsOk());
+  EXPECT_TRUE(std::isnan(*nan));
+  const auto empty = client_.Infer(
+      {.model = "twice", .inputs = {{"x", TestDaemon::Floats({})}}});
+  ASSERT_THAT(empty, IsOk());
+  EXPECT_EQ(std::get<client::Tensor>(empty->outputs[0].value.value).data, "");
+}
+
+TEST_F(FaultsTest, AForwardThatThrows) {
+  ASSERT_THAT(client_.Load({.name = "throwing", .devices = {"cpu"}}), IsOk());
+  const auto threw = daemon_.Infer("throwing", 1);
+  EXPECT_THAT(threw, StatusIs(StatusCode::kInternal));
+  EXPECT_THAT(std::string(threw.status().message()), HasSubstr("no thanks"));
+  ASSERT_THAT(client_.Unload("throwing"), IsOk());
+}
+
+TEST_F(FaultsTest, AMessageOverTheLimit) {
+  TestDaemon small({"--message-bytes-max=128KiB"});
+  ASSERT_THAT(small.client->Load({.name = "twice", .devices = {"cpu"}}),
+              IsOk());
+  const auto refused = small.client->Infer(
+      {.model = "twice",
+       .inputs = {{"x", TestDaemon::Floats(std::vector<float>(1 << 16))}}});
+  EXPECT_THAT(refused, StatusIs(StatusCode::kResourceExhausted));
+  EXPECT_EQ(*small.Run("twice", 3), 7);
+}
+
+TEST_F(FaultsTest, AClientThatDisconnectsInTheMiddleOfALoad) {
+  daemon_.sim(0).Inject({.kind = SimFault::Kind::kStall});
+  std::stop_source stop;
+  absl::Status ended;
+  {
+    const Worker loader("loader", [&] {
+      ended =
+          client_
+              .Load({.name = "counter", .devices = {"sim:0"}}, stop.get_token())
+              .status();
+    });
+    daemon_.sim(0).faults().AwaitStall();
+    stop.request_stop();
+  }
+  EXPECT_THAT(ended, StatusIs(StatusCode::kCancelled));
+  daemon_.sim(0).faults().Release();
+  // The undoing ends when the name is free again.
+  while (client_.Get("counter").ok()) std::this_thread::yield();
+}
+
+TEST_F(FaultsTest, AClientThatDisconnectsInTheMiddleOfAMove) {
+  ASSERT_THAT(client_.Load({.name = "counter", .devices = {"cpu"}}), IsOk());
+  EXPECT_EQ(*daemon_.Run("counter", 10), 10);
+  daemon_.sim(0).Inject({.kind = SimFault::Kind::kStall});
+  std::stop_source stop;
+  {
+    const Worker mover("mover", [&] {
+      EXPECT_THAT(client_.Migrate({.name = "counter", .devices = {"sim:0"}},
+                                  stop.get_token()),
+                  StatusIs(StatusCode::kCancelled));
+    });
+    daemon_.sim(0).faults().AwaitStall();
+    stop.request_stop();
+  }
+  daemon_.sim(0).faults().Release();
+  while (client_.Get("counter")->state != "SERVING") std::this_thread::yield();
+  EXPECT_EQ(*daemon_.Run("counter", 10), 11);
+  ASSERT_THAT(client_.Unload("counter"), IsOk());
+}
+
+TEST_F(FaultsTest, ADeviceThatFailsInTheMiddleOfACopy) {
+  ASSERT_THAT(client_.Load({.name = "counter", .devices = {"cpu"}}), IsOk());
+  daemon_.sim(0).Inject({.kind = SimFault::Kind::kFailDevice});
+  const auto failed =
+      client_.Migrate({.name = "counter", .devices = {"sim:0"}});
+  EXPECT_THAT(failed, StatusIs(StatusCode::kInternal));
+  EXPECT_THAT(std::string(failed.status().message()), HasSubstr("sim:0"));
+  EXPECT_FALSE(client_.Devices()->at(1).healthy);
+  EXPECT_THAT(daemon_.Run("counter", 1), IsOk());
+  ASSERT_THAT(client_.Unload("counter"), IsOk());
+}
+
+TEST_F(FaultsTest, ADeviceThatDamagesBytes) {
+  ASSERT_THAT(client_.Load({.name = "counter", .devices = {"cpu"}}), IsOk());
+  daemon_.sim(0).Inject({.kind = SimFault::Kind::kCorrupt});
+  const auto refilled =
+      client_.Migrate({.name = "counter", .devices = {"sim:0"}});
+  ASSERT_THAT(refilled, IsOk());
+  EXPECT_EQ(refilled->report->chunks_refilled, 1);
+  ASSERT_THAT(client_.Migrate({.name = "counter", .devices = {"cpu"}}), IsOk());
+
+  daemon_.sim(0).Inject(
+      {.kind = SimFault::Kind::kCorrupt, .count = SimFault::kForever});
+  EXPECT_THAT(client_.Migrate({.name = "counter", .devices = {"sim:0"}}),
+              StatusIs(StatusCode::kDataLoss));
+  daemon_.sim(0).faults().Clear();
+  EXPECT_THAT(daemon_.Run("counter", 1), IsOk());
+  ASSERT_THAT(client_.Unload("counter"), IsOk());
+}
+
+TEST_F(FaultsTest, ADeviceThatRunsOutOfMemoryInForward) {
+  daemon_.sim(1).Inject(
+      {.kind = SimFault::Kind::kOutOfMemory, .count = SimFault::kForever});
+  EXPECT_THAT(daemon_.Run("twice", 3),
+              StatusIs(StatusCode::kResourceExhausted));
+  daemon_.sim(1).faults().Clear();
+}
+
+}  // namespace
+}  // namespace ferry

@@ -1,0 +1,202 @@
+// Load, infer, migrate and watch through the wire, as a user does.
+
+#include <atomic>
+#include <memory>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server/base/worker.h"
+#include "tests/integration/test_daemon.h"
+#include "tests/support/status_matchers.h"
+
+namespace ferry {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class ServingTest : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_THAT(daemon_.started, IsOk()); }
+
+  TestDaemon daemon_;
+  client::Client& client_ = *daemon_.client;
+};
+
+TEST_F(ServingTest, LoadsInfersMigratesAndUnloads) {
+  const auto loaded = client_.Load({.name = "twice", .devices = {"cpu"}});
+  ASSERT_THAT(loaded, IsOk());
+  EXPECT_EQ(loaded->model.state, "SERVING");
+  EXPECT_TRUE(loaded->report->verified);
+  EXPECT_EQ(*daemon_.Run("twice", 3), 7);
+
+  const auto moved = client_.Migrate({.name = "twice", .devices = {"sim:0"}});
+  ASSERT_THAT(moved, IsOk());
+  EXPECT_THAT(moved->model.serving_on, ElementsAre("sim:0"));
+  const auto answer = daemon_.Infer("twice", 3);
+  ASSERT_THAT(answer, IsOk());
+  EXPECT_EQ(answer->device, "sim:0");
+  EXPECT_EQ(*daemon_.Run("twice", 3), 7);
+
+  ASSERT_THAT(client_.Unload("twice"), IsOk());
+  EXPECT_THAT(client_.Get("twice"), StatusIs(absl::StatusCode::kNotFound));
+  for (const client::Device& device : *client_.Devices()) {
+    EXPECT_EQ(device.used_bytes, 0) << device.name;
+  }
+}
+
+TEST_F(ServingTest, AnswersStayRightWhileModelsMoveUnderLoad) {
+  ASSERT_THAT(client_.Load({.name = "twice", .devices = {"cpu"}}), IsOk());
+  std::atomic<bool> stop{false};
+  std::atomic<int> right{0};
+  std::atomic<int> wrong{0};
+  {
+    std::vector<std::unique_ptr<Worker>> clients;
+    for (int i = 0; i < 3; ++i) {
+      clients.push_back(std::make_unique<Worker>("client", [&, i] {
+        while (!stop) {
+          const auto y = daemon_.Run("twice", static_cast<float>(i));
+          ++(y.ok() && *y == 2.0F * i + 1 ? right : wrong);
+        }
+      }));
+    }
+    for (int i = 0; i < 30; ++i) {
+      const char* to = i % 3 == 0 ? "sim:0" : i % 3 == 1 ? "sim:1" : "cpu";
+      EXPECT_THAT(client_.Migrate({.name = "twice", .devices = {to}}), IsOk());
+    }
+    stop = true;
+  }
+  EXPECT_EQ(wrong, 0);
+  EXPECT_GT(right, 0);
+}
+
+TEST_F(ServingTest, AStatefulModelGoesOnWhereItStood) {
+  ASSERT_THAT(client_.Load({.name = "counter", .devices = {"cpu"}}), IsOk());
+  EXPECT_TRUE(client_.Get("counter")->stateful);
+  for (int i = 0; i < 12; ++i) {
+    EXPECT_EQ(*daemon_.Run("counter", 100), 100.0F + i);
+    const char* to = i % 3 == 0 ? "sim:0" : i % 3 == 1 ? "sim:1" : "cpu";
+    EXPECT_THAT(client_.Migrate({.name = "counter", .devices = {to}}), IsOk());
+  }
+}
+
+TEST_F(ServingTest, WatchersSeeAModelComeMoveAndGo) {
+  std::set<std::string> states;
+  std::atomic<bool> removed{false};
+  std::stop_source stop;
+  std::promise<void> complete;
+  std::atomic<bool> told{false};
+  std::unique_ptr<Worker> watcher = std::make_unique<Worker>("watch", [&] {
+    const absl::Status ended = client_.Watch(
+        {},
+        [&](const client::ModelChange& change) {
+          if (change.snapshot_complete && !told.exchange(true)) {
+            complete.set_value();
+          }
+          if (change.removed) {
+            removed = true;
+            stop.request_stop();
+          } else {
+            states.insert(change.model.state);
+          }
+        },
+        stop.get_token());
+    EXPECT_THAT(ended, IsOk());
+  });
+  // An empty server has nothing to show first; any change ends the wait too.
+  ASSERT_THAT(client_.Load({.name = "twice", .devices = {"cpu"}}), IsOk());
+  ASSERT_THAT(client_.Migrate({.name = "twice", .devices = {"sim:0"}}), IsOk());
+  ASSERT_THAT(client_.Unload("twice"), IsOk());
+  watcher.reset();
+  EXPECT_TRUE(removed);
+}
+
+TEST_F(ServingTest, ListsMovesWithTheirFigures) {
+  ASSERT_THAT(client_.Load({.name = "twice", .devices = {"cpu"}}), IsOk());
+  ASSERT_THAT(client_.Migrate({.name = "twice", .devices = {"sim:1"}}), IsOk());
+  const auto moves = client_.Moves();
+  ASSERT_THAT(moves, IsOk());
+  ASSERT_EQ(moves->size(), 2);
+  const client::MoveReport& move = moves->front();
+  EXPECT_THAT(move.from, ElementsAre("cpu"));
+  EXPECT_THAT(move.to, ElementsAre("sim:1"));
+  EXPECT_GT(move.size_bytes, 0);
+  EXPECT_GT(move.bytes_per_second, 0);
+  EXPECT_EQ(move.code, "OK");
+  EXPECT_TRUE(move.verified);
+}
+
+TEST_F(ServingTest, MetricsShowExactBytesAndEveryMove) {
+  ASSERT_THAT(client_.Load({.name = "twice", .devices = {"sim:0"}}), IsOk());
+  EXPECT_EQ(*daemon_.Run("twice", 3), 7);
+  const std::string text = daemon_.daemon->metrics().Text();
+  const uint64_t used = client_.Devices()->at(1).used_bytes;
+  EXPECT_THAT(text, HasSubstr("ferry_model_bytes{device=\"sim:0\",model="
+                              "\"twice\"} " +
+                              std::to_string(used)));
+  EXPECT_THAT(text, HasSubstr("ferry_models{state=\"SERVING\"} 1"));
+  EXPECT_THAT(text, HasSubstr("ferry_infer_requests_total{code=\"OK\",model="
+                              "\"twice\"} 1"));
+  EXPECT_THAT(text, HasSubstr("ferry_moves_total{code=\"OK\",from=\"disk\",to="
+                              "\"sim:0\"} 1"));
+}
+
+TEST(StartTest, IsReadyOnceConfiguredModelsServe) {
+  TestDaemon daemon({"--load=twice@sim:0"});
+  ASSERT_THAT(daemon.started, IsOk());
+  EXPECT_THAT(daemon.client->Health(), IsOk());
+  EXPECT_EQ(*daemon.Run("twice", 3), 7);
+}
+
+TEST(StartTest, SaysWhichConfiguredModelFailed) {
+  TestDaemon daemon({"--load=nothing@cpu"});
+  EXPECT_THAT(daemon.started, StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(std::string(daemon.started.message()),
+              HasSubstr("--load=nothing"));
+  EXPECT_THAT(daemon.client->Health(),
+              StatusIs(absl::StatusCode::kUnavailable));
+}
+
+TEST(StartTest, RefusesAPortInUse) {
+  TestDaemon first;
+  TestDaemon second({"--grpc-listen=" + first.daemon->grpc_address()});
+  EXPECT_THAT(second.started, StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(second.client, nullptr);
+}
+
+TEST(DrainTest, RefusesNewRequestsAndSaysSoToHealthChecks) {
+  TestDaemon daemon({"--load=twice@cpu"});
+  EXPECT_TRUE(daemon.daemon->Drain(absl::Seconds(10)));
+  EXPECT_THAT(daemon.client->Health(),
+              StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(daemon.Run("twice", 3), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(daemon.client->Load({.name = "counter"}),
+              StatusIs(absl::StatusCode::kUnavailable));
+}
+
+TEST(DrainTest, UndoesALoadThatIsUnderWay) {
+  TestDaemon daemon;
+  daemon.sim(0).Inject({.kind = SimFault::Kind::kStall});
+  std::promise<absl::Status> ended;
+  const Worker loader("loader", [&] {
+    ended.set_value(
+        daemon.client->Load({.name = "twice", .devices = {"sim:0"}}).status());
+  });
+  daemon.sim(0).faults().AwaitStall();
+  const Worker drainer("drainer",
+                       [&] { daemon.daemon->Drain(absl::Seconds(10)); });
+  // The stalled copy sees the stop only once it goes on.
+  while (daemon.client->Health().ok()) std::this_thread::yield();
+  daemon.sim(0).faults().Release();
+  EXPECT_FALSE(ended.get_future().get().ok());
+}
+
+}  // namespace
+}  // namespace ferry
