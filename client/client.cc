@@ -25,7 +25,9 @@ std::chrono::system_clock::time_point DeadlineAfter(absl::Duration timeout) {
 class Call {
  public:
   Call(absl::Duration timeout, const std::stop_token& stop)
-      : timeout_(timeout), stop_(stop, [this] { context_.TryCancel(); }) {
+      : timeout_(timeout),
+        stop_(stop),
+        cancel_(stop, [this] { context_.TryCancel(); }) {
     if (timeout < absl::InfiniteDuration()) {
       context_.set_deadline(DeadlineAfter(timeout));
     }
@@ -38,6 +40,7 @@ class Call {
   absl::Status End(const grpc::Status& status,
                    const std::string& address) const {
     if (status.ok()) return absl::OkStatus();
+    if (stop_.stop_requested()) return absl::CancelledError("cancelled");
     const auto code = static_cast<absl::StatusCode>(status.error_code());
     if (code == absl::StatusCode::kDeadlineExceeded &&
         status.error_message() == "Deadline Exceeded") {
@@ -55,8 +58,9 @@ class Call {
  private:
   const absl::Duration timeout_;
   grpc::ClientContext context_;
+  const std::stop_token stop_;
   // Last: once it is gone, nothing cancels the context.
-  const std::stop_callback<std::function<void()>> stop_;
+  const std::stop_callback<std::function<void()>> cancel_;
 };
 
 // Waits until the channel is connected, or has been refused once.
@@ -172,20 +176,21 @@ absl::StatusOr<MoveOutcome> Client::Migrate(const MigrateRequest& request,
   return ToOutcome(response);
 }
 
-absl::StatusOr<Model> Client::Get(const std::string& name) {
+absl::StatusOr<Model> Client::Get(const std::string& name,
+                                  std::stop_token stop) {
   v1::GetModelRequest message;
   message.set_name(name);
   v1::GetModelResponse response;
-  Call call(options_.call_timeout, {});
+  Call call(options_.call_timeout, stop);
   RETURN_IF_ERROR(
       call.End(stubs_->models->GetModel(call.context(), message, &response),
                stubs_->address));
   return FromWire(response.model());
 }
 
-absl::StatusOr<std::vector<Model>> Client::List() {
+absl::StatusOr<std::vector<Model>> Client::List(std::stop_token stop) {
   v1::ListModelsResponse response;
-  Call call(options_.call_timeout, {});
+  Call call(options_.call_timeout, stop);
   RETURN_IF_ERROR(
       call.End(stubs_->models->ListModels(call.context(),
                                           v1::ListModelsRequest(), &response),
@@ -218,9 +223,9 @@ absl::Status Client::Watch(
       "the server ended the watch (server ", stubs_->address, ")"));
 }
 
-absl::StatusOr<std::vector<Device>> Client::Devices() {
+absl::StatusOr<std::vector<Device>> Client::Devices(std::stop_token stop) {
   v1::ListDevicesResponse response;
-  Call call(options_.call_timeout, {});
+  Call call(options_.call_timeout, stop);
   RETURN_IF_ERROR(
       call.End(stubs_->models->ListDevices(call.context(),
                                            v1::ListDevicesRequest(), &response),
@@ -232,13 +237,14 @@ absl::StatusOr<std::vector<Device>> Client::Devices() {
   return devices;
 }
 
-absl::StatusOr<std::vector<MoveReport>> Client::Moves(
-    int32_t moves_max, const std::string& model) {
+absl::StatusOr<std::vector<MoveReport>> Client::Moves(int32_t moves_max,
+                                                      const std::string& model,
+                                                      std::stop_token stop) {
   v1::ListMovesRequest message;
   message.set_moves_max(moves_max);
   message.set_model(model);
   v1::ListMovesResponse response;
-  Call call(options_.call_timeout, {});
+  Call call(options_.call_timeout, stop);
   RETURN_IF_ERROR(
       call.End(stubs_->models->ListMoves(call.context(), message, &response),
                stubs_->address));
@@ -278,9 +284,9 @@ absl::StatusOr<InferAnswer> Client::Infer(const InferRequest& request,
 
 // Through a generic stub: Debian's gRPC does not ship the health protocol's
 // generated code, and its two messages are two bytes.
-absl::Status Client::Health() {
+absl::Status Client::Health(std::stop_token stop) {
   grpc::GenericStub stub(stubs_->channel);
-  Call call(options_.call_timeout, {});
+  Call call(options_.call_timeout, stop);
   grpc::CompletionQueue queue;
   const auto reader =
       stub.PrepareUnaryCall(call.context(), "/grpc.health.v1.Health/Check",

@@ -126,8 +126,9 @@ class [[nodiscard]] Client {
   absl::StatusOr<MoveOutcome> Migrate(const MigrateRequest& request,
                                       std::stop_token stop = {});
 
-  absl::StatusOr<Model> Get(const std::string& name);
-  absl::StatusOr<std::vector<Model>> List();  // By name.
+  absl::StatusOr<Model> Get(const std::string& name, std::stop_token stop = {});
+  absl::StatusOr<std::vector<Model>> List(
+      std::stop_token stop = {});  // By name.
 
   // Calls `changed` for every model as it is now, then again whenever one
   // changes, and several times a second while it moves. No names: all models.
@@ -136,11 +137,12 @@ class [[nodiscard]] Client {
                      const std::function<void(const ModelChange&)>& changed,
                      std::stop_token stop);
 
-  absl::StatusOr<std::vector<Device>> Devices();
+  absl::StatusOr<std::vector<Device>> Devices(std::stop_token stop = {});
 
   // Newest first. 0: all that the server keeps; an empty name: of every model.
   absl::StatusOr<std::vector<MoveReport>> Moves(int32_t moves_max = 0,
-                                                const std::string& model = "");
+                                                const std::string& model = "",
+                                                std::stop_token stop = {});
 
   // Runs the model once, where it serves at that moment. Safe to retry on
   // RESOURCE_EXHAUSTED and UNAVAILABLE, unless the model is stateful.
@@ -149,7 +151,7 @@ class [[nodiscard]] Client {
 
   // OK when the server takes requests; UNAVAILABLE before it is ready and
   // while it drains.
-  absl::Status Health();
+  absl::Status Health(std::stop_token stop = {});
 
  private:
   struct Stubs;

@@ -1,0 +1,204 @@
+#include "client/ctl/commands.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+#include "client/client.h"
+#include "client/ctl/infer_command.h"
+#include "client/ctl/json_view.h"
+#include "client/ctl/views.h"
+#include "client/ctl/watch_view.h"
+#include "client/ctl/words.h"
+#include "server/base/clock.h"
+#include "server/base/invariant.h"
+#include "server/base/mutex.h"
+#include "server/base/status_macros.h"
+
+namespace ferry::client {
+namespace {
+
+constexpr absl::Duration kHealthPause = absl::Milliseconds(50);
+
+void Print(const Json& json, Console& console) {
+  // Bytes that are not UTF-8 may come from a model; they are replaced.
+  console.out << json.dump(-1, ' ', false, Json::error_handler_t::replace)
+              << "\n";
+}
+
+absl::Status PrintOutcome(const absl::StatusOr<MoveOutcome>& outcome,
+                          const CommandLine& line, Console& console) {
+  if (!outcome.ok()) return outcome.status();
+  if (line.json) {
+    Print({{"model", ToJson(outcome->model)},
+           {"report", ToJson(outcome->report)}},
+          console);
+  } else {
+    console.out << OutcomeView(*outcome);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Load(const CommandLine& line, Client& client, Console& console,
+                  std::stop_token stop) {
+  return PrintOutcome(client.Load({.name = line.model,
+                                   .devices = line.devices,
+                                   .path = line.path,
+                                   .version = line.version},
+                                  stop),
+                      line, console);
+}
+
+absl::Status Migrate(const CommandLine& line, Client& client, Console& console,
+                     std::stop_token stop) {
+  return PrintOutcome(
+      client.Migrate({.name = line.model, .devices = line.devices}, stop), line,
+      console);
+}
+
+absl::Status Unload(const CommandLine& line, Client& client, Console& console,
+                    std::stop_token stop) {
+  ASSIGN_OR_RETURN(const std::optional<MoveReport> report,
+                   client.Unload(line.model, stop));
+  if (line.json) {
+    Print({{"report", ToJson(report)}}, console);
+    return absl::OkStatus();
+  }
+  console.out << line.model << " is unloaded";
+  if (report) console.out << ", after " << SecondsText(report->total) << " s";
+  console.out << "\n";
+  return absl::OkStatus();
+}
+
+// A list as its command was asked to print it.
+template <typename Element>
+void PrintList(const std::vector<Element>& elements, const char* key,
+               std::string (*view)(const std::vector<Element>&),
+               const CommandLine& line, Console& console) {
+  if (line.json) {
+    Print({{key, ToJson(elements)}}, console);
+  } else {
+    console.out << view(elements);
+  }
+}
+
+template <typename Element>
+void PrintNames(const std::vector<Element>& elements, Console& console) {
+  for (const Element& element : elements) console.out << element.name << "\n";
+}
+
+absl::Status Models(const CommandLine& line, Client& client, Console& console,
+                    std::stop_token stop) {
+  ASSIGN_OR_RETURN(const std::vector<Model> models, client.List(stop));
+  if (line.names_only) {
+    PrintNames(models, console);
+  } else {
+    PrintList(models, "models", ModelsView, line, console);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Devices(const CommandLine& line, Client& client, Console& console,
+                     std::stop_token stop) {
+  ASSIGN_OR_RETURN(const std::vector<Device> devices, client.Devices(stop));
+  if (line.names_only) {
+    PrintNames(devices, console);
+  } else {
+    PrintList(devices, "devices", DevicesView, line, console);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Moves(const CommandLine& line, Client& client, Console& console,
+                   std::stop_token stop) {
+  ASSIGN_OR_RETURN(const std::vector<MoveReport> moves,
+                   client.Moves(line.moves_max, line.model, stop));
+  PrintList(moves, "moves", MovesView, line, console);
+  return absl::OkStatus();
+}
+
+absl::Status Watch(const CommandLine& line, Client& client, Console& console,
+                   std::stop_token stop) {
+  WatchView view(console, absl::LocalTimeZone());
+  const RealClock clock;
+  const auto show = [&](const ModelChange& change) {
+    if (line.json) {
+      Print({{"model", ToJson(change.model)},
+             {"removed", change.removed},
+             {"snapshot_complete", change.snapshot_complete}},
+            console);
+      console.out.flush();
+    } else {
+      view.Show(change, clock.Now());
+    }
+  };
+  return client.Watch(line.models, show, stop);
+}
+
+// Asks until the server takes requests, or the line's patience is over.
+absl::Status AwaitHealth(const CommandLine& line, std::stop_token stop) {
+  const Stopwatch stopwatch;
+  Mutex mutex;
+  CondVar never;
+  while (true) {
+    absl::StatusOr<std::unique_ptr<Client>> client =
+        Client::Connect(line.server, {.call_timeout = line.timeout});
+    absl::Status health =
+        client.ok() ? (*client)->Health(stop) : client.status();
+    if (health.code() != absl::StatusCode::kUnavailable ||
+        stop.stop_requested() || stopwatch.Elapsed() >= line.wait) {
+      return health;
+    }
+    MutexLock lock(mutex);
+    never.WaitFor(mutex, stop, kHealthPause);
+  }
+}
+
+absl::Status Health(const CommandLine& line, Console& console,
+                    std::stop_token stop) {
+  const absl::Status health = AwaitHealth(line, stop);
+  const char* status = health.ok() ? "SERVING" : "NOT_SERVING";
+  if (line.json) {
+    Print({{"status", status}}, console);
+  } else if (health.ok()) {
+    console.out << status << "\n";
+  }
+  return health;
+}
+
+struct Command {
+  std::string_view name;
+  absl::Status (*run)(const CommandLine& line, Client& client, Console& console,
+                      std::stop_token stop);
+};
+
+constexpr std::array<Command, 8> kCommands = {{{"load", Load},
+                                               {"unload", Unload},
+                                               {"migrate", Migrate},
+                                               {"infer", RunInfer},
+                                               {"models", Models},
+                                               {"devices", Devices},
+                                               {"moves", Moves},
+                                               {"watch", Watch}}};
+
+}  // namespace
+
+absl::Status RunCommand(const CommandLine& line, Console& console,
+                        std::stop_token stop) {
+  if (line.command == "health") return Health(line, console, stop);
+  const auto command =
+      std::ranges::find(kCommands, line.command, &Command::name);
+  INVARIANT(command != kCommands.end());
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<Client> client,
+      Client::Connect(line.server, {.call_timeout = line.timeout}));
+  return command->run(line, *client, console, stop);
+}
+
+}  // namespace ferry::client

@@ -1,0 +1,64 @@
+#include "client/ctl/table.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "server/base/invariant.h"
+
+namespace ferry::client {
+namespace {
+
+constexpr size_t kGap = 2;
+
+// Characters, not bytes: those that do not continue another.
+size_t Width(const std::string& text) {
+  return static_cast<size_t>(std::ranges::count_if(
+      text, [](char c) { return (static_cast<unsigned char>(c) >> 6) != 2; }));
+}
+
+std::string Printable(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return text;
+}
+
+bool IsShown(const Table& table, size_t column) {
+  return table.rows.empty() ||
+         std::ranges::any_of(table.rows, [column](const auto& row) {
+           return !row[column].empty();
+         });
+}
+
+void AppendCell(const std::string& text, size_t width, bool to_the_right,
+                std::string& line) {
+  const std::string padding(width - Width(text), ' ');
+  line += to_the_right ? padding + text : text + padding;
+  line.append(kGap, ' ');
+}
+
+}  // namespace
+
+std::string RenderTable(const Table& table) {
+  std::vector<std::string> lines(table.rows.size() + 1);
+  for (size_t column = 0; column < table.columns.size(); ++column) {
+    if (!IsShown(table, column)) continue;
+    std::vector<std::string> cells = {table.columns[column].heading};
+    for (const std::vector<std::string>& row : table.rows) {
+      INVARIANT(row.size() == table.columns.size());
+      cells.push_back(Printable(row[column]));
+    }
+    size_t width = 0;
+    for (const std::string& cell : cells) width = std::max(width, Width(cell));
+    for (size_t i = 0; i < cells.size(); ++i) {
+      AppendCell(cells[i], width, table.columns[column].is_number, lines[i]);
+    }
+  }
+  std::string text;
+  for (const std::string& line : lines) {
+    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  return text;
+}
+
+}  // namespace ferry::client
