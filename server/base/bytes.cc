@@ -109,7 +109,7 @@ std::string FormatBytes(uint64_t size_bytes) {
   constexpr std::array<std::string_view, 7> kNames = {
       "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   if (size_bytes < 1024) return absl::StrCat(size_bytes, " B");
-  double amount = static_cast<double>(size_bytes);
+  auto amount = static_cast<double>(size_bytes);
   size_t index = 0;
   // 1023.95 would print as 1024.0: that is one of the next unit.
   while (amount >= 1023.95 && index + 1 < kNames.size()) {

@@ -16,15 +16,15 @@ std::atomic<LogFormat> log_format = LogFormat::kText;
 
 // Never destroyed: threads may log until the process has ended.
 spdlog::logger& Logger() {
-  static spdlog::logger* const kLogger = [] {
-    auto* logger = new spdlog::logger(
+  static spdlog::logger* const logger = [] {
+    auto* made = new spdlog::logger(
         "ferry", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    logger->set_pattern("%v");
-    logger->set_level(spdlog::level::info);
-    logger->flush_on(spdlog::level::trace);
-    return logger;
+    made->set_pattern("%v");
+    made->set_level(spdlog::level::info);
+    made->flush_on(spdlog::level::trace);
+    return made;
   }();
-  return *kLogger;
+  return *logger;
 }
 
 spdlog::level::level_enum SpdlogLevel(LogLevel level) {

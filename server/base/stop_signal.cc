@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdint>
-#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <unistd.h>

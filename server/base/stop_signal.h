@@ -13,9 +13,9 @@
 #ifndef SERVER_BASE_STOP_SIGNAL_H_
 #define SERVER_BASE_STOP_SIGNAL_H_
 
+#include <csignal>
 #include <memory>
 #include <optional>
-#include <signal.h>
 #include <utility>
 
 #include "absl/status/statusor.h"

@@ -216,9 +216,10 @@ std::string Exporter::Answer(std::string_view request) {
                   with_body);
 }
 
-bool Exporter::Await(int fd, short events, absl::Duration patience) const {
+bool Exporter::Await(int fd, int events, absl::Duration patience) const {
   std::array<pollfd, 2> ready = {
-      {{stop_.get(), POLLIN, 0}, {fd, events, 0}}};  // poll() skips fd -1.
+      {{stop_.get(), POLLIN, 0},
+       {fd, static_cast<int16_t>(events), 0}}};  // poll() skips fd -1.
   const int timeout = patience == absl::InfiniteDuration()
                           ? -1
                           : static_cast<int>(std::max<int64_t>(

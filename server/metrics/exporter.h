@@ -59,7 +59,7 @@ class [[nodiscard]] Exporter {
 
   // True when `fd` is ready for `events`; false when the wait was too long, or
   // the destructor has been called.
-  bool Await(int fd, short events, absl::Duration patience) const;
+  bool Await(int fd, int events, absl::Duration patience) const;
   bool Write(int connection, std::string_view text) const;
 
   Metrics& metrics_;
