@@ -111,9 +111,10 @@ absl::Status Mover::Work::Decide(Move& move) {
                        .largest_gap_bytes = usage.largest_gap_bytes,
                        .healthy = device->Health().ok()});
   }
-  MoveQuestion question{.model = move.spec.name,
-                        .wanted = move.spec.destination.devices,
-                        .automatic = move.spec.destination.automatic};
+  MoveQuestion question;
+  question.model = move.spec.name;
+  question.wanted = move.spec.destination.devices;
+  question.automatic = move.spec.destination.automatic;
   const Program* program = move.program.get();
   {
     MutexLock lock(table.mutex_);

@@ -52,8 +52,7 @@ void SaveThrowingModel(const std::string& path) {
   module.register_parameter("weight", torch::zeros({16}), false);
   module.define(
       "def forward(self, x):\n"
-      "    if bool(x.sum() > -1.0e30):\n"
-      "        raise ValueError(\"no thanks\")\n"
+      "    assert bool(x.sum() < -1.0e30), \"no thanks\"\n"
       "    return x\n");
   module.save(path);
 }

@@ -38,7 +38,7 @@ void SaveScaleModel(const std::string& path, float factor,
 // forward(x) = x + (how often it ran before): an in-place write of a buffer.
 void SaveCounterModel(const std::string& path);
 
-// forward raises ValueError("no thanks").
+// forward raises AssertionError("no thanks").
 void SaveThrowingModel(const std::string& path);
 
 // forward(x) multiplies a [size, size] matrix with itself `times` times.
