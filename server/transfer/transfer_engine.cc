@@ -26,7 +26,7 @@ using Chunk = TransferPlan::Chunk;
 
 // A processor copies a piece and checks it before the next, from its own cache
 // (a whole chunk falls out of it); a GPU takes chunks, each call being dear.
-constexpr uint64_t kPieceBytes = uint64_t{256} << 10;
+constexpr uint64_t kPieceBytes = uint64_t{512} << 10;
 
 uint64_t PieceBytes(const Device& device) {
   return device.id().kind == DeviceKind::kCuda ? TransferPlan::kChunkBytes

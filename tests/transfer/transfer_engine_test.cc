@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <fcntl.h>
 #include <memory>
 #include <span>
 #include <string>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -17,6 +19,8 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "server/base/crc32.h"
+#include "server/base/unique_fd.h"
 #include "server/devices/cpu_device.h"
 #include "server/devices/sim_device.h"
 #include "server/weights/arena.h"
@@ -231,6 +235,41 @@ TEST_F(TransferEngineTest, RefusesAFileThatIsCutShortWhileItIsRead) {
   };
   EXPECT_THAT(engine_.Read(request),
               StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+// The kernel hands out its symbols a page at a time, however much is asked for.
+TEST_F(TransferEngineTest, ReadsOnAfterAShortRead) {
+  constexpr uint64_t kSizeBytes = 20'000;
+  const UniqueFd fd(::open("/proc/kallsyms", O_RDONLY | O_CLOEXEC));
+  std::vector<std::byte> bytes(kSizeBytes);
+  if (!fd || ::pread(fd.get(), bytes.data(), kSizeBytes, 0) >=
+                 static_cast<ssize_t>(kSizeBytes)) {
+    GTEST_SKIP() << "no file here that is read in parts";
+  }
+  for (uint64_t done = 0; done < kSizeBytes;) {
+    const ssize_t got = ::pread(fd.get(), &bytes[done], kSizeBytes - done,
+                                static_cast<off_t>(done));
+    if (got <= 0) GTEST_SKIP() << "no file here that is long enough";
+    done += static_cast<uint64_t>(got);
+  }
+  ImageLayout layout;
+  layout.size_bytes = kSizeBytes;
+  layout.spans.push_back({.size_bytes = kSizeBytes});
+  layout.records.push_back(
+      {.name = "data/0", .size_bytes = kSizeBytes, .crc32 = Crc32(0, bytes)});
+  const TransferPlan plan = PlanTransfer(layout);
+  const WeightSet host(cpu_, *host_->Take(kSizeBytes), kSizeBytes);
+  ASSERT_THAT(engine_.Read({.fd = fd.get(),
+                            .path = "kallsyms",
+                            .layout = layout,
+                            .plan = plan,
+                            .host = host,
+                            .checksums = checksums_,
+                            .progress = {},
+                            .stop = {}}),
+              IsOk());
+  EXPECT_TRUE(
+      std::ranges::equal(bytes, std::span(host.data(), host.size_bytes())));
 }
 
 TEST_F(TransferEngineTest, SaysWhatTheFileSystemSaid) {
