@@ -288,9 +288,11 @@ absl::Status Client::Health(std::stop_token stop) {
   grpc::GenericStub stub(stubs_->channel);
   Call call(options_.call_timeout, stop);
   grpc::CompletionQueue queue;
+  // No bytes, but a message: a ByteBuffer without a slice is none.
+  const grpc::Slice empty;
   const auto reader =
       stub.PrepareUnaryCall(call.context(), "/grpc.health.v1.Health/Check",
-                            grpc::ByteBuffer(), &queue);
+                            grpc::ByteBuffer(&empty, 1), &queue);
   reader->StartCall();
   grpc::ByteBuffer response;
   grpc::Status status;

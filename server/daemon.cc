@@ -1,5 +1,6 @@
 #include "server/daemon.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <utility>
@@ -89,7 +90,11 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config) {
   ASSIGN_OR_RETURN(rooms.devices,
                    DevicePool::Create(config.devices.empty() ? DevicesPresent()
                                                              : config.devices));
-  rooms.sim_backend = std::make_unique<SimBackend>(rooms.devices->devices());
+  if (std::ranges::any_of(rooms.devices->devices(), [](const Device* device) {
+        return device->id().kind == DeviceKind::kSim;
+      })) {
+    rooms.sim_backend = std::make_unique<SimBackend>(rooms.devices->devices());
+  }
   ASSIGN_OR_RETURN(
       rooms.weights,
       WeightStore::Create(*rooms.devices, config.host_retain_bytes));

@@ -28,15 +28,15 @@ class FaultsTest : public testing::Test {
  protected:
   void SetUp() override {
     ASSERT_THAT(daemon_.started, IsOk());
-    ASSERT_THAT(client_.Load({.name = "twice", .devices = {"sim:1"}}), IsOk());
+    ASSERT_THAT(daemon_.Load("twice", {"sim:1"}), IsOk());
   }
   // Whatever a test did: no byte is left behind, and the other model serves.
   void TearDown() override {
     EXPECT_EQ(*daemon_.Run("twice", 3), 7);
-    EXPECT_EQ(client_.Devices()->at(1).used_bytes, 0);
+    EXPECT_EQ(daemon_.Device("sim:0").used_bytes, 0);
     const auto model = client_.Get("twice");
     ASSERT_THAT(model, IsOk());
-    EXPECT_EQ(client_.Devices()->at(0).used_bytes, model->bytes[0].size_bytes);
+    EXPECT_EQ(daemon_.Device("cpu").used_bytes, model->bytes[0].size_bytes);
   }
 
   void Write(const std::string& name, const std::string& bytes) {
@@ -46,21 +46,21 @@ class FaultsTest : public testing::Test {
     std::ifstream file(daemon_.models / name, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
   }
-  void ExpectRefused(const client::LoadRequest& request, StatusCode code,
-                     const std::string& words) {
-    const auto refused = client_.Load(request);
+  void ExpectRefused(const std::string& name, const std::string& device,
+                     StatusCode code, const std::string& words) {
+    const auto refused = daemon_.Load(name, {device});
     EXPECT_THAT(refused, StatusIs(code));
     EXPECT_THAT(std::string(refused.status().message()), HasSubstr(words));
   }
   void ExpectFileRefused(const std::string& file, StatusCode code,
                          const std::string& words) {
-    ExpectRefused({.name = "bad", .devices = {"sim:0"}, .path = file}, code,
-                  words);
+    const auto refused = daemon_.Load("bad", {"sim:0"}, file);
+    EXPECT_THAT(refused, StatusIs(code));
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr(words));
   }
   void ExpectInputsRefused(std::vector<client::NamedValue> inputs,
                            const std::string& words) {
-    const auto refused =
-        client_.Infer({.model = "twice", .inputs = std::move(inputs)});
+    const auto refused = daemon_.Infer("twice", std::move(inputs));
     EXPECT_THAT(refused, StatusIs(StatusCode::kInvalidArgument));
     EXPECT_THAT(std::string(refused.status().message()), HasSubstr(words));
   }
@@ -96,8 +96,7 @@ TEST_F(FaultsTest, NamesThatBreakTheRules) {
   for (const std::string& name :
        {std::string("../x"), std::string("a/b"), std::string("a\0b", 3),
         std::string(300, 'a'), std::string("")}) {
-    ExpectRefused({.name = name, .devices = {"cpu"}},
-                  StatusCode::kInvalidArgument, "name");
+    ExpectRefused(name, "cpu", StatusCode::kInvalidArgument, "name");
   }
 }
 
@@ -113,18 +112,15 @@ TEST_F(FaultsTest, WeightsThatFailTheirChecksum) {
 }
 
 TEST_F(FaultsTest, DevicesThatAreNotThere) {
-  ExpectRefused({.name = "counter", .devices = {"sim:7"}},
-                StatusCode::kNotFound, "sim:7");
-  ExpectRefused({.name = "counter", .devices = {"gpu0"}},
-                StatusCode::kInvalidArgument, "gpu0");
-  ExpectRefused({.name = "counter", .devices = {"cpu", "cpu"}},
-                StatusCode::kInvalidArgument, "twice");
+  ExpectRefused("counter", "sim:7", StatusCode::kNotFound, "sim:7");
+  ExpectRefused("counter", "gpu0", StatusCode::kInvalidArgument, "gpu0");
+  EXPECT_THAT(daemon_.Load("counter", {"cpu", "cpu"}),
+              StatusIs(StatusCode::kInvalidArgument));
 }
 
 TEST_F(FaultsTest, ModelsThatDoNotFit) {
   SaveScaleModel(daemon_.models / "large.pt", 2, uint64_t{20} << 20);
-  ExpectRefused({.name = "large", .devices = {"sim:0"}},
-                StatusCode::kResourceExhausted, "sim:0");
+  ExpectRefused("large", "sim:0", StatusCode::kResourceExhausted, "sim:0");
 }
 
 TEST_F(FaultsTest, InputsThatDoNotMatch) {
@@ -148,27 +144,25 @@ TEST_F(FaultsTest, NanAndNothingAreServedAsTheyAre) {
       daemon_.Run("twice", std::numeric_limits<float>::quiet_NaN());
   ASSERT_THAT(nan, IsOk());
   EXPECT_TRUE(std::isnan(*nan));
-  const auto empty = client_.Infer(
-      {.model = "twice", .inputs = {{"x", TestDaemon::Floats({})}}});
+  const auto empty = daemon_.Infer("twice", {{"x", TestDaemon::Floats({})}});
   ASSERT_THAT(empty, IsOk());
   EXPECT_EQ(std::get<client::Tensor>(empty->outputs[0].value.value).data, "");
 }
 
 TEST_F(FaultsTest, AForwardThatThrows) {
-  ASSERT_THAT(client_.Load({.name = "throwing", .devices = {"cpu"}}), IsOk());
-  const auto threw = daemon_.Infer("throwing", 1);
+  ASSERT_THAT(daemon_.Load("throwing", {"cpu"}), IsOk());
+  const auto threw =
+      daemon_.Infer("throwing", {{"x", TestDaemon::Floats({1})}});
   EXPECT_THAT(threw, StatusIs(StatusCode::kInternal));
   EXPECT_THAT(std::string(threw.status().message()), HasSubstr("no thanks"));
   ASSERT_THAT(client_.Unload("throwing"), IsOk());
 }
 
 TEST_F(FaultsTest, AMessageOverTheLimit) {
-  TestDaemon small({"--message-bytes-max=128KiB"});
-  ASSERT_THAT(small.client->Load({.name = "twice", .devices = {"cpu"}}),
-              IsOk());
-  const auto refused = small.client->Infer(
-      {.model = "twice",
-       .inputs = {{"x", TestDaemon::Floats(std::vector<float>(1 << 16))}}});
+  TestDaemon small({"--message-bytes-max=128KiB", "--devices=cpu=64MiB"});
+  ASSERT_THAT(small.Load("twice", {"cpu"}), IsOk());
+  const auto refused = small.Infer(
+      "twice", {{"x", TestDaemon::Floats(std::vector<float>(1 << 16))}});
   EXPECT_THAT(refused, StatusIs(StatusCode::kResourceExhausted));
   EXPECT_EQ(*small.Run("twice", 3), 7);
 }
@@ -179,10 +173,7 @@ TEST_F(FaultsTest, AClientThatDisconnectsInTheMiddleOfALoad) {
   absl::Status ended;
   {
     const Worker loader("loader", [&] {
-      ended =
-          client_
-              .Load({.name = "counter", .devices = {"sim:0"}}, stop.get_token())
-              .status();
+      ended = daemon_.Load("counter", {"sim:0"}, "", stop.get_token()).status();
     });
     daemon_.sim(0).faults().AwaitStall();
     stop.request_stop();
@@ -194,14 +185,13 @@ TEST_F(FaultsTest, AClientThatDisconnectsInTheMiddleOfALoad) {
 }
 
 TEST_F(FaultsTest, AClientThatDisconnectsInTheMiddleOfAMove) {
-  ASSERT_THAT(client_.Load({.name = "counter", .devices = {"cpu"}}), IsOk());
+  ASSERT_THAT(daemon_.Load("counter", {"cpu"}), IsOk());
   EXPECT_EQ(*daemon_.Run("counter", 10), 10);
   daemon_.sim(0).Inject({.kind = SimFault::Kind::kStall});
   std::stop_source stop;
   {
     const Worker mover("mover", [&] {
-      EXPECT_THAT(client_.Migrate({.name = "counter", .devices = {"sim:0"}},
-                                  stop.get_token()),
+      EXPECT_THAT(daemon_.Migrate("counter", {"sim:0"}, stop.get_token()),
                   StatusIs(StatusCode::kCancelled));
     });
     daemon_.sim(0).faults().AwaitStall();
@@ -214,29 +204,27 @@ TEST_F(FaultsTest, AClientThatDisconnectsInTheMiddleOfAMove) {
 }
 
 TEST_F(FaultsTest, ADeviceThatFailsInTheMiddleOfACopy) {
-  ASSERT_THAT(client_.Load({.name = "counter", .devices = {"cpu"}}), IsOk());
+  ASSERT_THAT(daemon_.Load("counter", {"cpu"}), IsOk());
   daemon_.sim(0).Inject({.kind = SimFault::Kind::kFailDevice});
-  const auto failed =
-      client_.Migrate({.name = "counter", .devices = {"sim:0"}});
+  const auto failed = daemon_.Migrate("counter", {"sim:0"});
   EXPECT_THAT(failed, StatusIs(StatusCode::kInternal));
   EXPECT_THAT(std::string(failed.status().message()), HasSubstr("sim:0"));
-  EXPECT_FALSE(client_.Devices()->at(1).healthy);
+  EXPECT_FALSE(daemon_.Device("sim:0").healthy);
   EXPECT_THAT(daemon_.Run("counter", 1), IsOk());
   ASSERT_THAT(client_.Unload("counter"), IsOk());
 }
 
 TEST_F(FaultsTest, ADeviceThatDamagesBytes) {
-  ASSERT_THAT(client_.Load({.name = "counter", .devices = {"cpu"}}), IsOk());
+  ASSERT_THAT(daemon_.Load("counter", {"cpu"}), IsOk());
   daemon_.sim(0).Inject({.kind = SimFault::Kind::kCorrupt});
-  const auto refilled =
-      client_.Migrate({.name = "counter", .devices = {"sim:0"}});
+  const auto refilled = daemon_.Migrate("counter", {"sim:0"});
   ASSERT_THAT(refilled, IsOk());
   EXPECT_EQ(refilled->report->chunks_refilled, 1);
-  ASSERT_THAT(client_.Migrate({.name = "counter", .devices = {"cpu"}}), IsOk());
+  ASSERT_THAT(daemon_.Migrate("counter", {"cpu"}), IsOk());
 
   daemon_.sim(0).Inject(
       {.kind = SimFault::Kind::kCorrupt, .count = SimFault::kForever});
-  EXPECT_THAT(client_.Migrate({.name = "counter", .devices = {"sim:0"}}),
+  EXPECT_THAT(daemon_.Migrate("counter", {"sim:0"}),
               StatusIs(StatusCode::kDataLoss));
   daemon_.sim(0).faults().Clear();
   EXPECT_THAT(daemon_.Run("counter", 1), IsOk());

@@ -11,6 +11,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
+
 #include "server/base/worker.h"
 #include "tests/integration/test_daemon.h"
 #include "tests/support/status_matchers.h"
@@ -31,29 +33,29 @@ class ServingTest : public testing::Test {
 };
 
 TEST_F(ServingTest, LoadsInfersMigratesAndUnloads) {
-  const auto loaded = client_.Load({.name = "twice", .devices = {"cpu"}});
+  const auto loaded = daemon_.Load("twice", {"cpu"});
   ASSERT_THAT(loaded, IsOk());
   EXPECT_EQ(loaded->model.state, "SERVING");
   EXPECT_TRUE(loaded->report->verified);
   EXPECT_EQ(*daemon_.Run("twice", 3), 7);
 
-  const auto moved = client_.Migrate({.name = "twice", .devices = {"sim:0"}});
+  const auto moved = daemon_.Migrate("twice", {"sim:0"});
   ASSERT_THAT(moved, IsOk());
   EXPECT_THAT(moved->model.serving_on, ElementsAre("sim:0"));
-  const auto answer = daemon_.Infer("twice", 3);
+  const auto answer = daemon_.Infer("twice", {{"x", TestDaemon::Floats({3})}});
   ASSERT_THAT(answer, IsOk());
   EXPECT_EQ(answer->device, "sim:0");
   EXPECT_EQ(*daemon_.Run("twice", 3), 7);
 
   ASSERT_THAT(client_.Unload("twice"), IsOk());
   EXPECT_THAT(client_.Get("twice"), StatusIs(absl::StatusCode::kNotFound));
-  for (const client::Device& device : *client_.Devices()) {
-    EXPECT_EQ(device.used_bytes, 0) << device.name;
+  for (const char* device : {"cpu", "sim:0", "sim:1"}) {
+    EXPECT_EQ(daemon_.Device(device).used_bytes, 0) << device;
   }
 }
 
 TEST_F(ServingTest, AnswersStayRightWhileModelsMoveUnderLoad) {
-  ASSERT_THAT(client_.Load({.name = "twice", .devices = {"cpu"}}), IsOk());
+  ASSERT_THAT(daemon_.Load("twice", {"cpu"}), IsOk());
   std::atomic<bool> stop{false};
   std::atomic<int> right{0};
   std::atomic<int> wrong{0};
@@ -69,7 +71,7 @@ TEST_F(ServingTest, AnswersStayRightWhileModelsMoveUnderLoad) {
     }
     for (int i = 0; i < 30; ++i) {
       const char* to = i % 3 == 0 ? "sim:0" : i % 3 == 1 ? "sim:1" : "cpu";
-      EXPECT_THAT(client_.Migrate({.name = "twice", .devices = {to}}), IsOk());
+      EXPECT_THAT(daemon_.Migrate("twice", {to}), IsOk());
     }
     stop = true;
   }
@@ -78,12 +80,12 @@ TEST_F(ServingTest, AnswersStayRightWhileModelsMoveUnderLoad) {
 }
 
 TEST_F(ServingTest, AStatefulModelGoesOnWhereItStood) {
-  ASSERT_THAT(client_.Load({.name = "counter", .devices = {"cpu"}}), IsOk());
+  ASSERT_THAT(daemon_.Load("counter", {"cpu"}), IsOk());
   EXPECT_TRUE(client_.Get("counter")->stateful);
   for (int i = 0; i < 12; ++i) {
     EXPECT_EQ(*daemon_.Run("counter", 100), 100.0F + i);
     const char* to = i % 3 == 0 ? "sim:0" : i % 3 == 1 ? "sim:1" : "cpu";
-    EXPECT_THAT(client_.Migrate({.name = "counter", .devices = {to}}), IsOk());
+    EXPECT_THAT(daemon_.Migrate("counter", {to}), IsOk());
   }
 }
 
@@ -111,16 +113,16 @@ TEST_F(ServingTest, WatchersSeeAModelComeMoveAndGo) {
     EXPECT_THAT(ended, IsOk());
   });
   // An empty server has nothing to show first; any change ends the wait too.
-  ASSERT_THAT(client_.Load({.name = "twice", .devices = {"cpu"}}), IsOk());
-  ASSERT_THAT(client_.Migrate({.name = "twice", .devices = {"sim:0"}}), IsOk());
+  ASSERT_THAT(daemon_.Load("twice", {"cpu"}), IsOk());
+  ASSERT_THAT(daemon_.Migrate("twice", {"sim:0"}), IsOk());
   ASSERT_THAT(client_.Unload("twice"), IsOk());
   watcher.reset();
   EXPECT_TRUE(removed);
 }
 
 TEST_F(ServingTest, ListsMovesWithTheirFigures) {
-  ASSERT_THAT(client_.Load({.name = "twice", .devices = {"cpu"}}), IsOk());
-  ASSERT_THAT(client_.Migrate({.name = "twice", .devices = {"sim:1"}}), IsOk());
+  ASSERT_THAT(daemon_.Load("twice", {"cpu"}), IsOk());
+  ASSERT_THAT(daemon_.Migrate("twice", {"sim:1"}), IsOk());
   const auto moves = client_.Moves();
   ASSERT_THAT(moves, IsOk());
   ASSERT_EQ(moves->size(), 2);
@@ -134,18 +136,21 @@ TEST_F(ServingTest, ListsMovesWithTheirFigures) {
 }
 
 TEST_F(ServingTest, MetricsShowExactBytesAndEveryMove) {
-  ASSERT_THAT(client_.Load({.name = "twice", .devices = {"sim:0"}}), IsOk());
+  ASSERT_THAT(daemon_.Load("twice", {"sim:0"}), IsOk());
   EXPECT_EQ(*daemon_.Run("twice", 3), 7);
   const std::string text = daemon_.daemon->metrics().Text();
-  const uint64_t used = client_.Devices()->at(1).used_bytes;
-  EXPECT_THAT(text, HasSubstr("ferry_model_bytes{device=\"sim:0\",model="
-                              "\"twice\"} " +
-                              std::to_string(used)));
-  EXPECT_THAT(text, HasSubstr("ferry_models{state=\"SERVING\"} 1"));
-  EXPECT_THAT(text, HasSubstr("ferry_infer_requests_total{code=\"OK\",model="
-                              "\"twice\"} 1"));
-  EXPECT_THAT(text, HasSubstr("ferry_moves_total{code=\"OK\",from=\"disk\",to="
-                              "\"sim:0\"} 1"));
+  const uint64_t used = daemon_.Device("sim:0").used_bytes;
+  for (const std::string& line :
+       {absl::StrCat("ferry_model_bytes{model=\"twice\",device=\"sim:0\"} ",
+                     used),
+        absl::StrCat("ferry_device_used_bytes{device=\"sim:0\"} ", used),
+        std::string("ferry_models{state=\"SERVING\"} 1"),
+        std::string(
+            "ferry_infer_requests_total{code=\"OK\",model=\"twice\"} 1"),
+        std::string("ferry_moves_total{code=\"OK\",from=\"disk\",to=\"sim:0\"} "
+                    "1")}) {
+    EXPECT_NE(text.find(line + "\n"), std::string::npos) << line;
+  }
 }
 
 TEST(StartTest, IsReadyOnceConfiguredModelsServe) {
@@ -166,7 +171,8 @@ TEST(StartTest, SaysWhichConfiguredModelFailed) {
 
 TEST(StartTest, RefusesAPortInUse) {
   TestDaemon first;
-  TestDaemon second({"--grpc-listen=" + first.daemon->grpc_address()});
+  TestDaemon second(
+      {"--grpc-listen=" + first.daemon->grpc_address(), "--devices=cpu=64MiB"});
   EXPECT_THAT(second.started, StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_EQ(second.client, nullptr);
 }
@@ -177,7 +183,7 @@ TEST(DrainTest, RefusesNewRequestsAndSaysSoToHealthChecks) {
   EXPECT_THAT(daemon.client->Health(),
               StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_THAT(daemon.Run("twice", 3), StatusIs(absl::StatusCode::kUnavailable));
-  EXPECT_THAT(daemon.client->Load({.name = "counter"}),
+  EXPECT_THAT(daemon.Load("counter", {}),
               StatusIs(absl::StatusCode::kUnavailable));
 }
 
@@ -186,8 +192,7 @@ TEST(DrainTest, UndoesALoadThatIsUnderWay) {
   daemon.sim(0).Inject({.kind = SimFault::Kind::kStall});
   std::promise<absl::Status> ended;
   const Worker loader("loader", [&] {
-    ended.set_value(
-        daemon.client->Load({.name = "twice", .devices = {"sim:0"}}).status());
+    ended.set_value(daemon.Load("twice", {"sim:0"}).status());
   });
   daemon.sim(0).faults().AwaitStall();
   const Worker drainer("drainer",

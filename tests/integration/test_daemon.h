@@ -10,7 +10,9 @@
 #include <cstring>
 #include <future>
 #include <memory>
+#include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -30,8 +32,7 @@ class TestDaemon {
     SaveScaleModel(models / "twice.pt", 2);
     SaveCounterModel(models / "counter.pt");
     SaveThrowingModel(models / "throwing.pt");
-    flags_ = {"ferryd", "--grpc-listen=127.0.0.1:0",
-              "--metrics-listen=127.0.0.1:0",
+    flags_ = {"ferryd", "--metrics-listen=127.0.0.1:0",
               "--model-dir=" + models.path().string()};
     flags_.insert(flags_.end(), flags.begin(), flags.end());
     const auto with = [&](const std::string& flag) {
@@ -43,16 +44,51 @@ class TestDaemon {
     if (!with("--devices")) {
       flags_.emplace_back("--devices=cpu=64MiB,sim:0=16MiB,sim:1=16MiB");
     }
+    if (!with("--grpc-listen")) {
+      flags_.emplace_back("--grpc-listen=127.0.0.1:0");
+    }
     started = Start();
   }
 
-  absl::StatusOr<client::InferAnswer> Infer(const std::string& model, float x) {
-    return client->Infer({.model = model, .inputs = {{"x", Floats({x})}}});
+  absl::StatusOr<client::MoveOutcome> Load(
+      const std::string& name, const std::vector<std::string>& devices,
+      const std::string& path = "", std::stop_token stop = {}) {
+    client::LoadRequest request;
+    request.name = name;
+    request.devices = devices;
+    request.path = path;
+    return client->Load(request, std::move(stop));
+  }
+
+  absl::StatusOr<client::MoveOutcome> Migrate(
+      const std::string& name, const std::vector<std::string>& devices,
+      std::stop_token stop = {}) {
+    return client->Migrate({.name = name, .devices = devices}, std::move(stop));
+  }
+
+  absl::StatusOr<client::InferAnswer> Infer(
+      const std::string& model, std::vector<client::NamedValue> inputs) {
+    client::InferRequest request;
+    request.model = model;
+    request.inputs = std::move(inputs);
+    return client->Infer(request);
+  }
+
+  // The device of this name, as the server shows it now.
+  client::Device Device(const std::string& name) {
+    const auto devices = client->Devices();
+    if (devices.ok()) {
+      for (const client::Device& device : *devices) {
+        if (device.name == name) return device;
+      }
+    }
+    ADD_FAILURE() << "no device " << name << ": " << devices.status();
+    return {};
   }
 
   // The first float of the first output; NaN-free.
   absl::StatusOr<float> Run(const std::string& model, float x) {
-    auto answer = Infer(model, x);
+    auto answer = Infer(model, {{"x", Floats({x})}});
     if (!answer.ok()) return answer.status();
     const auto& tensor =
         std::get<client::Tensor>(answer->outputs.front().value.value);
