@@ -146,10 +146,9 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config) {
 }
 
 Daemon::~Daemon() {
-  if (rooms_->scheduler != nullptr && !rooms_->drained) {
-    Drain(absl::InfiniteDuration());
-  }
-  if (rooms_->rpc != nullptr) rooms_->rpc->Shutdown(kShutdownMax);
+  if (rooms_->rpc == nullptr) return;  // Start failed: nobody ever asked.
+  if (!rooms_->drained) Drain(absl::InfiniteDuration());
+  rooms_->rpc->Shutdown(kShutdownMax);
 }
 
 void Daemon::LoadConfigured(std::function<void(absl::Status)> done) {
