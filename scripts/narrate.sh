@@ -76,6 +76,9 @@ build_jobs() {
   printf '%d' $((cores < memory ? cores : memory))
 }
 
+# One compiler cache for every clone on this machine, precompiled headers included.
+export CCACHE_BASEDIR=$ROOT CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
+
 # The preset's build folder, configured and its targets built (all of them when none is named).
 configure() { cmake --preset "$1" -S "$ROOT" -B "$ROOT/build/$1" "${@:2}"; }
 build() { cmake --build "$ROOT/build/$1" --parallel "$(build_jobs)" ${2:+--target "${@:2}"}; }
