@@ -49,40 +49,40 @@
 namespace ferry::client {
 
 struct LoadRequest {
-  std::string name;
+  std::string name = {};
   // "cpu", "sim:0", "cuda:1", several for replicas. Empty: the server chooses.
-  std::vector<std::string> devices;
-  std::string path;     // Below a model directory. Empty: found by the name.
-  int64_t version = 0;  // 0: the highest there is.
+  std::vector<std::string> devices = {};
+  std::string path = {};  // Below a model directory. Empty: found by the name.
+  int64_t version = 0;    // 0: the highest there is.
 };
 
 struct MigrateRequest {
-  std::string name;
-  std::vector<std::string> devices;
+  std::string name = {};
+  std::vector<std::string> devices = {};
 };
 
 struct MoveOutcome {
-  Model model;
+  Model model = {};
   // Empty when the model was there already.
-  std::optional<MoveReport> report;
+  std::optional<MoveReport> report = {};
 };
 
 struct InferRequest {
-  std::string model;
+  std::string model = {};
   int64_t version = 0;  // 0: the one that is loaded.
   // By the names of forward's arguments, in any order.
-  std::vector<NamedValue> inputs;
+  std::vector<NamedValue> inputs = {};
 };
 
 struct InferAnswer {
-  std::string model;
+  std::string model = {};
   int64_t version = 0;
-  std::vector<NamedValue> outputs;
-  std::string device;  // Where it ran.
+  std::vector<NamedValue> outputs = {};
+  std::string device = {};  // Where it ran.
 };
 
 struct ModelChange {
-  Model model;
+  Model model = {};
   bool removed = false;  // It is gone; only `model.name` is set.
   // The first changes tell what there was; this is set on the last of them.
   bool snapshot_complete = false;

@@ -56,7 +56,7 @@ class Parser {
       if (app_.get_subcommands().empty() && !app_.remaining().empty()) {
         return absl::InvalidArgumentError(
             absl::StrCat(app_.remaining().front(),
-                         ": no such command; see ferryctl --help"));
+                         ": no such command or option; see ferryctl --help"));
       }
       return absl::InvalidArgumentError(
           absl::StrCat(error.what(), "; see ferryctl --help"));
