@@ -41,11 +41,11 @@ absl::StatusOr<UniqueFd> OpenBeneath(const std::string& directory,
                                      const std::string& relative_path);
 
 struct ModelQuery {
-  std::string name;
+  std::string name = "";
   int64_t version = 0;  // 0: the highest there is.
   // A path below one of the directories; empty to look the name up:
   // <name>/<version>/model.pt, or else <name>.pt, which is version 1.
-  std::string source;
+  std::string source = "";
 };
 
 struct ModelFile {

@@ -60,8 +60,9 @@ absl::StatusOr<PickleValue> RestoreTypeTag(const PickleHeap& heap,
   constexpr SourceLimits kLimits = {.size_max_bytes = kTypeTextMax,
                                     .brackets_max = kTypeDepthMax,
                                     .blocks_max = 1,
-                                    .chain_max = 2 * kTypeDepthMax};
-  RETURN_IF_ERROR(CheckSource(heap.String(items[1]), kLimits));
+                                    .chain_max = 2 * kTypeDepthMax,
+                                    .references_max = kTypeTextMax};
+  RETURN_IF_ERROR(CheckSource(heap.String(items[1]), kLimits).status());
   return items[0];
 }
 

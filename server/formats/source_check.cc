@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "server/base/ids.h"
@@ -32,7 +33,7 @@ class SourceScan {
   SourceScan(std::string_view text, const SourceLimits& limits)
       : text_(text), limits_(limits) {}
 
-  absl::Status Run() {
+  absl::StatusOr<SourceOutline> Run() {
     if (text_.size() > limits_.size_max_bytes) {
       return Refusal("code of ", text_.size(), " bytes; at most ",
                      limits_.size_max_bytes, " are allowed");
@@ -42,7 +43,8 @@ class SourceScan {
     if (!brackets_.empty()) {
       return Refused("a bracket is still open where the code ends");
     }
-    return absl::OkStatus();
+    RETURN_IF_ERROR(EndReference());
+    return std::move(outline_);
   }
 
  private:
@@ -79,8 +81,14 @@ class SourceScan {
       ++line_;
       return absl::OkStatus();
     }
-    if (c == '"' || c == '\'') return String();
     if (IsLetter(c)) return Word();
+    if (c == '.') {
+      ++at_;
+      after_dot_ = true;
+      return Deepen();
+    }
+    RETURN_IF_ERROR(EndReference());
+    if (c == '"' || c == '\'') return String();
     if (IsDigit(c)) return Number();
     return Punctuation();
   }
@@ -125,9 +133,35 @@ class SourceScan {
     const size_t begin = at_;
     while (IsLetter(Peek()) || IsDigit(Peek())) ++at_;
     const std::string_view word = text_.substr(begin, at_ - begin);
+    RETURN_IF_ERROR(AddToReference(word));
     return std::ranges::find(kOperatorWords, word) == kOperatorWords.end()
                ? absl::OkStatus()
                : Deepen();
+  }
+
+  // Collects __torch__.a.b over blanks, comments and continued lines.
+  absl::Status AddToReference(std::string_view word) {
+    if (after_dot_ && !reference_.empty()) {
+      reference_.append(".").append(word);
+    } else {
+      RETURN_IF_ERROR(EndReference());
+      if (word == "__torch__") reference_ = word;
+    }
+    after_dot_ = false;
+    return absl::OkStatus();
+  }
+
+  absl::Status EndReference() {
+    after_dot_ = false;
+    // What stands outside of every definition is not compiled.
+    if (!reference_.empty() && !outline_.empty() &&
+        outline_.back().references.insert(std::move(reference_)).second &&
+        ++references_ > limits_.references_max) {
+      return Refused("more than ", limits_.references_max,
+                     " names of classes and functions");
+    }
+    reference_.clear();
+    return absl::OkStatus();
   }
 
   absl::Status Punctuation() {
@@ -159,7 +193,7 @@ class SourceScan {
       default:
         break;
     }
-    constexpr std::string_view kOperators = ".+-*/%@&|^~<>=!?$";
+    constexpr std::string_view kOperators = "+-*/%@&|^~<>=!?$";
     if (kOperators.find(c) == kOperators.npos) {
       return Refused("the byte ", static_cast<int>(static_cast<uint8_t>(c)),
                      " outside of texts and comments");
@@ -173,9 +207,17 @@ class SourceScan {
   }
 
   absl::Status Deepen() {
-    if (++chain_ <= limits_.chain_max) return absl::OkStatus();
+    ++chain_;
+    NoteDepth();
+    if (chain_ <= limits_.chain_max) return absl::OkStatus();
     return Refused("an expression of more than ", limits_.chain_max,
                    " operators, calls and attributes in one another");
+  }
+
+  void NoteDepth() {
+    if (outline_.empty()) return;
+    uint32_t& depth = outline_.back().depth;
+    depth = std::max(depth, chain_ + kBlockDepth * depth_);
   }
 
   absl::Status Open(char closing) {
@@ -207,6 +249,7 @@ class SourceScan {
   // Finds the next line with code on it, and the block that it belongs to.
   absl::Status BeginLine() {
     chain_ = 0;
+    RETURN_IF_ERROR(EndReference());
     size_t begin = at_;
     while (at_ < text_.size() && (IsBlank(Peek()) || Peek() == '\n')) {
       if (Peek() == '\n') {
@@ -228,9 +271,34 @@ class SourceScan {
       ++depth_;
     }
     CountElif();
-    if (depth_ <= limits_.blocks_max) return absl::OkStatus();
-    return Refused("more than ", limits_.blocks_max,
-                   " blocks of statements in one another");
+    if (depth_ > limits_.blocks_max) {
+      return Refused("more than ", limits_.blocks_max,
+                     " blocks of statements in one another");
+    }
+    if (blocks_.size() == 1) RETURN_IF_ERROR(BeginDefinition());
+    NoteDepth();
+    return absl::OkStatus();
+  }
+
+  // A line of the outermost block.
+  absl::Status BeginDefinition() {
+    std::string_view rest = text_.substr(at_);
+    const auto is_keyword = [&](std::string_view word) {
+      return rest.starts_with(word) && rest.size() > word.size() &&
+             !IsLetter(rest[word.size()]) && !IsDigit(rest[word.size()]);
+    };
+    size_t size = is_keyword("class") ? 5 : is_keyword("def") ? 3 : 0;
+    if (size == 0) return absl::OkStatus();
+    while (size < rest.size() && IsBlank(rest[size])) ++size;
+    rest.remove_prefix(size);
+    size = 0;
+    while (size < rest.size() && (IsLetter(rest[size]) || IsDigit(rest[size])))
+      ++size;
+    if (size == 0) return Refused("a class or function without a name");
+    outline_.push_back({.name = std::string(rest.substr(0, size)),
+                        .depth = 0,
+                        .references = {}});
+    return absl::OkStatus();
   }
 
   // An "elif" is an "if" inside of the "else" before it.
@@ -253,14 +321,20 @@ class SourceScan {
   // Of the expression at at_, all brackets around it included.
   uint32_t chain_ = 0;
   // Blocks and their elifs, added up.
-  uint64_t depth_ = 0;
+  uint32_t depth_ = 0;
   std::vector<Bracket> brackets_;
   std::vector<Block> blocks_;
+  // The dotted name that is being read, if it begins with __torch__.
+  std::string reference_;
+  bool after_dot_ = false;
+  size_t references_ = 0;
+  SourceOutline outline_;
 };
 
 }  // namespace
 
-absl::Status CheckSource(std::string_view text, const SourceLimits& limits) {
+absl::StatusOr<SourceOutline> CheckSource(std::string_view text,
+                                          const SourceLimits& limits) {
   return SourceScan(text, limits).Run();
 }
 

@@ -1,5 +1,6 @@
 #include "server/formats/torchscript_archive.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 
 #include "server/base/ids.h"
 #include "server/base/status_macros.h"
+#include "server/formats/definition_graph.h"
 #include "server/formats/file_kind.h"
 #include "server/formats/pickle_check.h"
 #include "server/formats/plan_image.h"
@@ -22,6 +24,8 @@ namespace {
 
 constexpr std::string_view kWeights = "data/";
 constexpr std::string_view kConstants = "constants/";
+constexpr std::string_view kCode = "code/";
+constexpr std::string_view kCodeSuffix = ".py";
 constexpr uint64_t kHeaderRecordSizeMax = 64;
 
 // The file format versions that LibTorch 2.11 reads
@@ -82,6 +86,29 @@ absl::StatusOr<PickleFacts> CheckPickleRecord(const ZipArchive& zip,
       CheckPickle(pickle, storage_size, kLimits);
   if (facts.ok()) return facts;
   return InFile(zip.path(), InRecord(name, facts.status()));
+}
+
+// Beside code there is what helps to debug it, which is not read.
+bool IsCode(std::string_view name) {
+  return name.starts_with(kCode) && name.ends_with(kCodeSuffix);
+}
+
+// Checks the text and adds its definitions, under their qualified names:
+// code/__torch__/a.py has __torch__.a.Class.
+absl::Status Outline(std::string_view name, std::string_view text,
+                     std::vector<SourceDefinition>& definitions) {
+  std::string module(name.substr(
+      kCode.size(), name.size() - kCode.size() - kCodeSuffix.size()));
+  if (module != "__torch__" && !module.starts_with("__torch__/")) {
+    return Refusal("code outside of code/__torch__");
+  }
+  std::ranges::replace(module, '/', '.');
+  ASSIGN_OR_RETURN(SourceOutline outline, CheckSource(text));
+  for (SourceDefinition& definition : outline) {
+    definition.name = module + "." + definition.name;
+    definitions.push_back(std::move(definition));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -152,22 +179,22 @@ absl::Status TorchScriptArchive::CheckPickles() {
 
 absl::Status TorchScriptArchive::CheckCode() {
   uint64_t code_bytes = 0;
+  std::vector<SourceDefinition> definitions;
   for (const ZipRecord& record : zip_->records()) {
-    if (!record.name.starts_with("code/") || !record.name.ends_with(".py")) {
-      continue;
-    }
+    if (!IsCode(record.name)) continue;
     code_bytes += record.size_bytes;
     if (code_bytes > kCodeSizeMax) {
       return InFile(
           path(), Refusal("it has more than ", kCodeSizeMax, " bytes of code"));
     }
     ASSIGN_OR_RETURN(const std::string text, Read(record.name));
-    const absl::Status status = CheckSource(text);
-    if (!status.ok()) return InFile(path(), InRecord(record.name, status));
     runs_code_at_load_ |= text.find("__setstate__") != text.npos;
     code_files_.push_back(record.name);
+    const absl::Status status = Outline(record.name, text, definitions);
+    if (!status.ok()) return InFile(path(), InRecord(record.name, status));
   }
-  return absl::OkStatus();
+  const absl::Status status = CheckDefinitionGraph(definitions);
+  return status.ok() ? status : InFile(path(), status);
 }
 
 }  // namespace ferry
