@@ -84,7 +84,8 @@ struct InferAnswer {
 struct ModelChange {
   Model model = {};
   bool removed = false;  // It is gone; only `model.name` is set.
-  // The first changes tell what there was; this is set on the last of them.
+  // The first changes tell what there was; this is set on the last of them,
+  // which has no model, an empty `model.name`, when there was none.
   bool snapshot_complete = false;
 };
 

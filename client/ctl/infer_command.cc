@@ -137,10 +137,10 @@ void PrintSummary(const LoadSummary& summary, bool json, Console& console) {
   }
   console.out << absl::StrFormat(
       "%d requests, %d failed, %d other answers than the first; %s s, %.0f a "
-      "second; p50 %s s, p99 %s s, slowest %s s\n",
+      "second; p50 %s, p99 %s, slowest %s\n",
       summary.requests, summary.failed, summary.changed,
-      SecondsText(summary.elapsed), rate, SecondsText(summary.p50),
-      SecondsText(summary.p99), SecondsText(summary.slowest));
+      SecondsText(summary.elapsed), rate, LatencyText(summary.p50),
+      LatencyText(summary.p99), LatencyText(summary.slowest));
 }
 
 }  // namespace

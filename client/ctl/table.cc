@@ -9,6 +9,7 @@ namespace ferry::client {
 namespace {
 
 constexpr size_t kGap = 2;
+constexpr char kNoteIndent[] = "  ";
 
 // Characters, not bytes: those that do not continue another.
 size_t Width(const std::string& text) {
@@ -26,7 +27,7 @@ std::string Printable(std::string text) {
 bool IsShown(const Table& table, size_t column) {
   return table.rows.empty() ||
          std::ranges::any_of(table.rows, [column](const auto& row) {
-           return !row[column].empty();
+           return !row.cells[column].empty();
          });
 }
 
@@ -44,9 +45,9 @@ std::string RenderTable(const Table& table) {
   for (size_t column = 0; column < table.columns.size(); ++column) {
     if (!IsShown(table, column)) continue;
     std::vector<std::string> cells = {table.columns[column].heading};
-    for (const std::vector<std::string>& row : table.rows) {
-      INVARIANT(row.size() == table.columns.size());
-      cells.push_back(Printable(row[column]));
+    for (const Table::Row& row : table.rows) {
+      INVARIANT(row.cells.size() == table.columns.size());
+      cells.push_back(Printable(row.cells[column]));
     }
     size_t width = 0;
     for (const std::string& cell : cells) width = std::max(width, Width(cell));
@@ -55,8 +56,12 @@ std::string RenderTable(const Table& table) {
     }
   }
   std::string text;
-  for (const std::string& line : lines) {
-    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  for (size_t i = 0; i < lines.size(); ++i) {
+    text += lines[i].substr(0, lines[i].find_last_not_of(' ') + 1) + "\n";
+    if (i > 0 && !table.rows[i - 1].note.empty()) {
+      text += kNoteIndent;
+      text += Printable(table.rows[i - 1].note) + "\n";
+    }
   }
   return text;
 }

@@ -15,8 +15,12 @@ struct Table {
     std::string heading;
     bool is_number = false;  // Aligned to the right.
   };
+  struct Row {
+    std::vector<std::string> cells;  // One for each column.
+    std::string note = {};           // A line of its own below the row.
+  };
   std::vector<Column> columns;
-  std::vector<std::vector<std::string>> rows;  // One text for each column.
+  std::vector<Row> rows = {};
 };
 
 // Columns that are empty in every row are left out; without rows, only the

@@ -27,15 +27,6 @@ std::string On(const Model& model) {
                       PlacesText(model.move->to));
 }
 
-std::string Note(const Model& model) {
-  std::vector<std::string> notes;
-  if (model.stateful) notes.push_back("stateful");
-  if (!model.last_error.empty()) {
-    notes.push_back(absl::StrCat("last error: ", model.last_error));
-  }
-  return absl::StrJoin(notes, "; ");
-}
-
 std::string Memory(const Model& model) {
   return absl::StrJoin(
       model.bytes, ", ", [](std::string* out, const DeviceBytes& bytes) {
@@ -69,7 +60,7 @@ std::string TensorView(const Tensor& tensor) {
 // One line for each tensor in the value, each named by its place.
 void AppendLines(const std::string& place, const Value& value, Table& table) {
   if (const auto* tensor = std::get_if<Tensor>(&value.value)) {
-    table.rows.push_back({place, TensorView(*tensor)});
+    table.rows.push_back({{place, TensorView(*tensor)}});
   } else if (const auto* list = std::get_if<Value::List>(&value.value)) {
     for (size_t i = 0; i < list->size(); ++i) {
       AppendLines(absl::StrCat(place, ".", i), (*list)[i], table);
@@ -85,7 +76,7 @@ void AppendLines(const std::string& place, const Value& value, Table& table) {
       AppendLines(absl::StrCat(place, ".", key), element, table);
     }
   } else {
-    table.rows.push_back({place, Shortened(ValueToJson(value).dump())});
+    table.rows.push_back({{place, Shortened(ValueToJson(value).dump())}});
   }
 }
 
@@ -103,6 +94,12 @@ std::string Details(const MoveReport& report) {
   return text;
 }
 
+// Nothing where there was nothing to verify.
+std::string VerifiedText(const MoveReport& move) {
+  if (move.verified) return "yes";
+  return move.code == "OK" && move.size_bytes > 0 ? "no" : "";
+}
+
 }  // namespace
 
 std::string ModelsView(const std::vector<Model>& models) {
@@ -113,13 +110,15 @@ std::string ModelsView(const std::vector<Model>& models) {
                           {"WEIGHTS", true},
                           {"IN MEMORY"},
                           {"PATH"},
-                          {"NOTE"}},
-              .rows = {}};
+                          {"NOTE"}}};
   for (const Model& model : models) {
+    std::string note;
+    if (!model.last_error.empty()) note = "last error: " + model.last_error;
     table.rows.push_back(
-        {model.name, model.version > 0 ? absl::StrCat(model.version) : "",
-         model.state, On(model), FormatBytes(model.weight_bytes), Memory(model),
-         model.path, Note(model)});
+        {{model.name, model.version > 0 ? absl::StrCat(model.version) : "",
+          model.state, On(model), FormatBytes(model.weight_bytes),
+          Memory(model), model.path, model.stateful ? "stateful" : ""},
+         note});
   }
   return RenderTable(table);
 }
@@ -133,18 +132,18 @@ std::string DevicesView(const std::vector<Device>& devices) {
                           {"IN GB/S", true},
                           {"OUT GB/S", true},
                           {"MODELS"},
-                          {"NOTE"}},
-              .rows = {}};
+                          {"NOTE"}}};
   for (const Device& device : devices) {
     std::string note;
-    if (!device.healthy) note = absl::StrCat("failed: ", device.error);
+    if (!device.healthy) note = "last error: " + device.error;
     table.rows.push_back(
-        {device.name, FormatBytes(device.used_bytes),
-         FormatBytes(device.capacity_bytes),
-         BarText(device.used_bytes, device.capacity_bytes, kBarWidth),
-         FormatBytes(device.largest_free_bytes),
-         RateText(device.copy_in_bytes_per_second),
-         RateText(device.copy_out_bytes_per_second), PlacesText(device.models),
+        {{device.name, FormatBytes(device.used_bytes),
+          FormatBytes(device.capacity_bytes),
+          BarText(device.used_bytes, device.capacity_bytes, kBarWidth),
+          FormatBytes(device.largest_free_bytes),
+          RateText(device.copy_in_bytes_per_second),
+          RateText(device.copy_out_bytes_per_second), PlacesText(device.models),
+          device.healthy ? "" : "failed"},
          note});
   }
   return RenderTable(table);
@@ -159,15 +158,14 @@ std::string MovesView(const std::vector<MoveReport>& moves) {
                           {"GB/S", true},
                           {"OF LINK", true},
                           {"VERIFIED"},
-                          {"CODE"},
-                          {"ERROR"}},
-              .rows = {}};
+                          {"CODE"}}};
   for (const MoveReport& move : moves) {
     table.rows.push_back(
-        {move.model, PlacesText(move.from), PlacesText(move.to),
-         FormatBytes(move.size_bytes), SecondsText(move.total),
-         RateText(move.bytes_per_second), PercentText(move.efficiency),
-         move.verified ? "yes" : "no", move.code, move.error});
+        {{move.model, PlacesText(move.from), PlacesText(move.to),
+          FormatBytes(move.size_bytes), SecondsText(move.total),
+          RateText(move.bytes_per_second), PercentText(move.efficiency),
+          VerifiedText(move), move.code},
+         move.error});
   }
   return RenderTable(table);
 }
@@ -181,12 +179,12 @@ std::string OutcomeView(const MoveOutcome& outcome) {
 }
 
 std::string AnswerView(const InferAnswer& answer, absl::Duration elapsed) {
-  Table table{.columns = {{"OUTPUT"}, {"VALUE"}}, .rows = {}};
+  Table table{.columns = {{"OUTPUT"}, {"VALUE"}}};
   for (const NamedValue& output : answer.outputs) {
     AppendLines(output.name, output.value, table);
   }
   return absl::StrCat(answer.model, " version ", answer.version, " on ",
-                      answer.device, ", ", SecondsText(elapsed), " s\n",
+                      answer.device, ", ", LatencyText(elapsed), "\n",
                       RenderTable(table));
 }
 

@@ -47,6 +47,7 @@ std::string ProgressLine(const Model& model) {
 
 void WatchView::Show(const ModelChange& change, absl::Time now) {
   const std::string& name = change.model.name;
+  if (name.empty()) return;  // A snapshot of nothing.
   EraseBars();
   const std::string line = StateLine(change);
   if (lines_[name] != line) {

@@ -10,9 +10,13 @@
 namespace ferry::client {
 
 std::string SecondsText(absl::Duration duration) {
-  const double seconds = absl::ToDoubleSeconds(duration);
-  if (seconds == 0) return "0";
-  return absl::StrFormat(seconds < 0.001 ? "%.6f" : "%.3f", seconds);
+  if (duration == absl::ZeroDuration()) return "0";
+  if (duration < absl::Milliseconds(1)) return "<0.001";
+  return absl::StrFormat("%.3f", absl::ToDoubleSeconds(duration));
+}
+
+std::string LatencyText(absl::Duration duration) {
+  return absl::StrFormat("%.3f ms", absl::ToDoubleMilliseconds(duration));
 }
 
 std::string RateText(double bytes_per_second) {

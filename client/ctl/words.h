@@ -14,8 +14,11 @@
 
 namespace ferry::client {
 
-// Seconds to the millisecond, "0.071"; microseconds below one millisecond.
+// Seconds to the millisecond: "0.071"; "<0.001" for what is shorter.
 std::string SecondsText(absl::Duration duration);
+
+// Milliseconds to the microsecond, for latencies: "0.312 ms".
+std::string LatencyText(absl::Duration duration);
 
 // "3.78", in GB/s; empty for 0, which means not measured.
 std::string RateText(double bytes_per_second);

@@ -89,7 +89,9 @@ TEST_F(FerryctlTest, LoadsMigratesAndUnloads) {
 }
 
 TEST_F(FerryctlTest, ModelsIsATable) {
-  server_.Put(FakeModel("vad"));
+  v1::Model vad = FakeModel("vad");
+  vad.set_stateful(true);
+  server_.Put(vad);
   v1::Model cold;
   cold.set_name("cold");
   cold.set_state(v1::MODEL_STATE_COLD);
@@ -99,9 +101,10 @@ TEST_F(FerryctlTest, ModelsIsATable) {
       Run({"models"}).out,
       "NAME  VERSION  STATE    ON   WEIGHTS  IN MEMORY    PATH            "
       "NOTE\n"
-      "cold           COLD     -        0 B                               last "
-      "error: no such file\n"
-      "vad         1  SERVING  cpu  2.0 MiB  cpu 2.0 MiB  vad/1/model.pt\n");
+      "cold           COLD     -        0 B\n"
+      "  last error: no such file\n"
+      "vad         1  SERVING  cpu  2.0 MiB  cpu 2.0 MiB  vad/1/model.pt  "
+      "stateful\n");
   EXPECT_EQ(Run({"models", "--names"}).out, "cold\nvad\n");
 }
 
@@ -112,7 +115,8 @@ TEST_F(FerryctlTest, DevicesIsATableWithBars) {
             "cpu     2.0 GiB    8.0 GiB  [#####...............]      6.0 GiB  "
             "                   vad\n"
             "sim:0       0 B  256.0 MiB  [....................]    256.0 MiB  "
-            "   4.00      3.50  -       failed: injected: link down\n");
+            "   4.00      3.50  -       failed\n"
+            "  last error: injected: link down\n");
   EXPECT_EQ(Run({"devices", "--names"}).out, "cpu\nsim:0\n");
 }
 

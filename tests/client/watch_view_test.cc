@@ -86,6 +86,12 @@ TEST_F(WatchViewTest, TellsErrorsAndTheEnd) {
   EXPECT_THAT(Show(failed), HasSubstr("COLD"));
 }
 
+TEST_F(WatchViewTest, ASnapshotOfNothingIsNoLine) {
+  ModelChange nothing;
+  nothing.snapshot_complete = true;
+  EXPECT_EQ(Show(nothing), "");
+}
+
 TEST_F(WatchViewTerminalTest, ABarIsDrawnOverAndGoesWithItsMove) {
   const std::string first = Show(Moving("copy", 64));
   EXPECT_THAT(first, HasSubstr("MIGRATING cpu > sim:0: copy\n"));
