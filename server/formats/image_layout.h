@@ -41,7 +41,8 @@ struct ImageLayout {
     uint64_t size_bytes = 0;
   };
 
-  // Ascending by image offset. None overlap; each lies in exactly one span.
+  // Ascending by image offset. None overlap, and each lies in exactly one span;
+  // but an empty one may be anywhere in the image.
   std::vector<Record> records;
   // Ascending by image offset. Between two of them at most a page is unused.
   std::vector<Span> spans;
