@@ -7,7 +7,7 @@ namespace ferry {
 void InferCounter::Count(const std::string& model, absl::StatusCode code) {
   // Only a model that is here can answer OK, so only errors need the look-up.
   const bool known = code == absl::StatusCode::kOk || table_.Get(model).ok();
-  Find(known ? model : std::string(kUnknownModel), code).Add();
+  Find(known ? model : std::string(Metrics::kOtherModel), code).Add();
 }
 
 Series InferCounter::Find(const std::string& label, absl::StatusCode code) {

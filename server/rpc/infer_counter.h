@@ -2,7 +2,7 @@
 // with.
 //
 // A name that only a client knows never becomes a label: requests for models
-// that are not here are counted together as kUnknownModel.
+// that are not here are counted together, as Metrics::kOtherModel.
 //
 // Owns:     a cache of series. Metrics and ModelTable outlive it.
 // Threads:  thread-safe.
@@ -14,7 +14,6 @@
 #include <array>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -29,7 +28,6 @@ namespace ferry {
 class InferCounter {
  public:
   static constexpr size_t kModelsMax = 1024;
-  static constexpr std::string_view kUnknownModel = "_unknown";
 
   InferCounter(Metrics& metrics, const ModelTable& table)
       : metrics_(metrics), table_(table) {}

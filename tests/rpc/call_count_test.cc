@@ -1,0 +1,51 @@
+// CallCount: whoever waits is told of the last call's end, and of patience
+// running out.
+
+#include "server/rpc/call_count.h"
+
+#include <memory>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "server/base/worker.h"
+
+namespace ferry {
+namespace {
+
+TEST(CallCountTest, DoesNotWaitWhenThereIsNoCall) {
+  CallCount count;
+  EXPECT_TRUE(count.WaitForNone(absl::ZeroDuration()));
+  EXPECT_TRUE(count.WaitForNone(absl::InfiniteDuration()));
+}
+
+TEST(CallCountTest, GivesUpWhenTheLimitPasses) {
+  CallCount count;
+  const CallCount::Call call(count);
+  EXPECT_FALSE(count.WaitForNone(absl::ZeroDuration()));
+  EXPECT_FALSE(count.WaitForNone(absl::Milliseconds(1)));
+}
+
+TEST(CallCountTest, WaitsForTheLastCall) {
+  for (int round = 0; round < 200; ++round) {
+    CallCount count;
+    auto first = std::make_unique<CallCount::Call>(count);
+    auto second = std::make_unique<CallCount::Call>(count);
+    const Worker one("one", [&] { first.reset(); });
+    const Worker other("other", [&] { second.reset(); });
+    EXPECT_TRUE(count.WaitForNone(absl::InfiniteDuration()));
+  }
+}
+
+TEST(CallCountDeathTest, IsNotDestroyedUnderACall) {
+  EXPECT_DEATH(
+      {
+        auto* count = new CallCount;
+        new CallCount::Call(*count);
+        delete count;
+      },
+      "calls_ == 0");
+}
+
+}  // namespace
+}  // namespace ferry

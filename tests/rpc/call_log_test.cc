@@ -1,0 +1,49 @@
+// LogCallEnd: one line for an error, at the level of whoever is at fault; none
+// for OK.
+
+#include "server/rpc/call_log.h"
+
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace ferry {
+namespace {
+
+using testing::HasSubstr;
+
+std::string Logged(const absl::Status& status) {
+  const grpc::CallbackServerContext context;
+  testing::internal::CaptureStderr();
+  LogCallEnd("LoadModel", "resnet", context, status);
+  return testing::internal::GetCapturedStderr();
+}
+
+TEST(CallLogTest, SaysNothingOfSuccess) {
+  EXPECT_EQ(Logged(absl::OkStatus()), "");
+}
+
+TEST(CallLogTest, TellsWhatWasAskedAndWhatWentWrong) {
+  const std::string log = Logged(absl::NotFoundError("no such file"));
+  EXPECT_THAT(log, HasSubstr(" INFO  rpc failed method=LoadModel "
+                             "model=resnet code=NOT_FOUND"));
+  EXPECT_THAT(log, HasSubstr("no such file"));
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1);
+}
+
+TEST(CallLogTest, CallsOnlyTheServersOwnFaultsErrors) {
+  for (const auto code :
+       {absl::StatusCode::kInternal, absl::StatusCode::kDataLoss,
+        absl::StatusCode::kUnknown}) {
+    EXPECT_THAT(Logged(absl::Status(code, "x")), HasSubstr(" ERROR "));
+  }
+  for (const auto code :
+       {absl::StatusCode::kCancelled, absl::StatusCode::kInvalidArgument,
+        absl::StatusCode::kResourceExhausted, absl::StatusCode::kUnavailable}) {
+    EXPECT_THAT(Logged(absl::Status(code, "x")), HasSubstr(" INFO "));
+  }
+}
+
+}  // namespace
+}  // namespace ferry

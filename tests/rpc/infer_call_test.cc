@@ -1,0 +1,160 @@
+// InferCall: what ends a call but an answer (deadlines, clients that leave,
+// size), and what is left behind of each (a count, a log line, nothing else).
+//
+// A call is held in the queue by a model that runs until its test lets it end:
+// a slow forward in front of it on the only lane.
+
+#include "server/rpc/infer_call.h"
+
+#include <future>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "server/base/worker.h"
+#include "tests/rpc/test_server.h"
+#include "tests/support/status_matchers.h"
+
+namespace ferry {
+namespace {
+
+using testing::HasSubstr;
+
+class InferCallTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    SaveScaleModel(server_.pool.models / "twice.pt", 2);
+    ASSERT_THAT(server_.pool.Load("twice", {"cpu"}), IsOk());
+  }
+
+  // Whether a count is what it should be; it is counted before the client
+  // hears of the end, except when the client left.
+  void ExpectCount(const std::string& model, const std::string& code,
+                   int count) {
+    const std::string line = "ferry_infer_requests_total{code=\"" + code +
+                             "\",model=\"" + model + "\"} " +
+                             std::to_string(count) + "\n";
+    EXPECT_THAT(server_.pool.metrics.Text(), HasSubstr(line));
+  }
+
+  TestServer server_;
+};
+
+TEST_F(InferCallTest, CountsEveryEndOnce) {
+  EXPECT_THAT(server_.Infer(FloatRequest("twice", 3)), IsOk());
+  EXPECT_THAT(server_.Infer(FloatRequest("twice", 3)), IsOk());
+  v1::InferRequest wrong = FloatRequest("twice", 3);
+  wrong.mutable_inputs(0)->clear_name();
+  EXPECT_THAT(server_.Infer(wrong),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(server_.Infer(FloatRequest("thrice", 3)),
+              StatusIs(absl::StatusCode::kNotFound));
+  ExpectCount("twice", "OK", 2);
+  ExpectCount("twice", "INVALID_ARGUMENT", 1);
+  ExpectCount("_other", "NOT_FOUND", 1);
+}
+
+TEST_F(InferCallTest, LogsAFailureOnce) {
+  testing::internal::CaptureStderr();
+  EXPECT_THAT(server_.Infer(FloatRequest("thrice", 3)),
+              StatusIs(absl::StatusCode::kNotFound));
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr("rpc failed method=Infer model=thrice "
+                             "code=NOT_FOUND"));
+  EXPECT_THAT(log, HasSubstr("peer="));
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
+}
+
+TEST_F(InferCallTest, ARequestThatExpiresInTheQueueIsNotRun) {
+  SaveSlowModel(server_.pool.models / "slow.pt", 256, 200);
+  ASSERT_THAT(server_.pool.Load("slow", {"cpu"}), IsOk());
+  const Worker ahead("ahead", [&] {
+    v1::InferRequest request = FloatRequest("slow", 1);
+    EXPECT_THAT(server_.Infer(request), IsOk());
+  });
+  for (int i = 0; i < 20; ++i) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() +
+                         std::chrono::milliseconds(i % 3));
+    v1::InferResponse response;
+    const absl::Status status = FromGrpc(server_.inference->Infer(
+        &context, FloatRequest("twice", 3), &response));
+    EXPECT_TRUE(status.ok() || absl::IsDeadlineExceeded(status)) << status;
+  }
+  EXPECT_THAT(server_.Infer(FloatRequest("twice", 3)), IsOk());
+}
+
+TEST_F(InferCallTest, AClientThatLeavesDisturbsNobody) {
+  SaveSlowModel(server_.pool.models / "slow.pt", 256, 50);
+  ASSERT_THAT(server_.pool.Load("slow", {"cpu"}), IsOk());
+  for (int round = 0; round < 20; ++round) {
+    grpc::ClientContext context;
+    v1::InferResponse response;
+    std::promise<absl::Status> ended;
+    const v1::InferRequest request =
+        FloatRequest(round % 2 == 0 ? "slow" : "twice", 1);
+    server_.inference->async()->Infer(
+        &context, &request, &response,
+        [&](const grpc::Status& status) { ended.set_value(FromGrpc(status)); });
+    context.TryCancel();
+    const absl::Status status = ended.get_future().get();
+    EXPECT_TRUE(status.ok() || absl::IsCancelled(status)) << status;
+  }
+  EXPECT_THAT(server_.Infer(FloatRequest("twice", 3)), IsOk());
+}
+
+TEST_F(InferCallTest, AConnectionThatBreaksDisturbsNobody) {
+  SaveSlowModel(server_.pool.models / "slow.pt", 256, 50);
+  ASSERT_THAT(server_.pool.Load("slow", {"cpu"}), IsOk());
+  for (int round = 0; round < 10; ++round) {
+    auto stub = v1::InferenceService::NewStub(server_.NewChannel());
+    std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+    std::vector<std::promise<void>> ended(8);
+    const v1::InferRequest request = FloatRequest("slow", 1);
+    std::vector<v1::InferResponse> responses(ended.size());
+    for (size_t i = 0; i < ended.size(); ++i) {
+      contexts.push_back(std::make_unique<grpc::ClientContext>());
+      stub->async()->Infer(
+          contexts.back().get(), &request, &responses[i],
+          [&ended, i](const grpc::Status&) { ended[i].set_value(); });
+    }
+    for (const auto& context : contexts) context->TryCancel();
+    stub.reset();
+    for (auto& end : ended) end.get_future().get();
+  }
+  EXPECT_THAT(server_.Infer(FloatRequest("twice", 3)), IsOk());
+  EXPECT_THAT(server_.pool.Unload("slow"), IsOk());  // Nothing holds it.
+}
+
+TEST(InferCallSizeTest, RefusesAnAnswerThatIsTooLarge) {
+  TestServer small("cpu=64MiB", {},
+                   {.message_bytes_max = RpcServer::kMessageBytesMin});
+  SaveScaleModel(small.pool.models / "twice.pt", 2);
+  ASSERT_THAT(small.pool.Load("twice", {"cpu"}), IsOk());
+  // One byte in, four out: x is a bool, y a float.
+  v1::InferRequest request = FloatRequest("twice", 3);
+  v1::Tensor& tensor =
+      *request.mutable_inputs(0)->mutable_value()->mutable_tensor();
+  tensor.set_dtype(v1::DATA_TYPE_BOOL);
+  tensor.set_shape(0, 20'000);
+  tensor.set_data(std::string(20'000, '\1'));
+  const auto response = small.Infer(request);
+  EXPECT_THAT(response, StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(std::string(response.status().message()),
+              HasSubstr("the outputs take 80000 bytes"));
+}
+
+TEST(InferCallSizeTest, RefusesARequestThatIsTooLarge) {
+  TestServer small("cpu=64MiB", {},
+                   {.message_bytes_max = RpcServer::kMessageBytesMin});
+  v1::InferRequest request = FloatRequest("twice", 3);
+  request.mutable_inputs(0)->mutable_value()->mutable_tensor()->set_data(
+      std::string(RpcServer::kMessageBytesMin, '\1'));
+  const auto response = small.Infer(request);
+  EXPECT_THAT(response, StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(std::string(response.status().message()),
+              HasSubstr("larger than max (65"));
+}
+
+}  // namespace
+}  // namespace ferry

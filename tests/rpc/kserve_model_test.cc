@@ -1,0 +1,118 @@
+// How KServe v2 describes models: with shapes, without them, and on what they
+// serve.
+
+#include "server/rpc/kserve_model.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace ferry {
+namespace {
+
+using testing::ElementsAre;
+
+ModelSnapshot Snapshot() {
+  ModelSnapshot model;
+  model.name = "detector";
+  model.version = 3;
+  model.serving_on = {{DeviceKind::kCpu, 0}, {DeviceKind::kCuda, 1}};
+  model.signature.inputs = {
+      {.name = "images", .type = "List[Tensor]", .required = true},
+      {.name = "limit", .type = "int", .required = false}};
+  model.signature.outputs = {
+      {.name = "output", .type = "Tensor", .required = true}};
+  return model;
+}
+
+ModelSnapshot Learned() {
+  ModelSnapshot model = Snapshot();
+  model.signature.shape_source = ShapeSource::kLearned;
+  model.signature.input_shapes = {
+      {.name = "images.0", .datatype = "FP32", .shape = {3, -1}},
+      {.name = "limit", .datatype = "INT64", .shape = {1}}};
+  model.signature.output_shapes = {
+      {.name = "output", .datatype = "BYTES", .shape = {-1}}};
+  return model;
+}
+
+TEST(KServeModelTest, TellsTensorsInTheMetadata) {
+  inference::ModelMetadataResponse response;
+  EncodeKServeMetadata(Learned(), response);
+  EXPECT_EQ(response.name(), "detector");
+  EXPECT_THAT(response.versions(), ElementsAre("3"));
+  EXPECT_EQ(response.platform(), "pytorch_torchscript");
+  ASSERT_EQ(response.inputs_size(), 2);
+  EXPECT_EQ(response.inputs(0).name(), "images.0");
+  EXPECT_EQ(response.inputs(0).datatype(), "FP32");
+  EXPECT_THAT(response.inputs(0).shape(), ElementsAre(3, -1));
+  ASSERT_EQ(response.outputs_size(), 1);
+  EXPECT_EQ(response.outputs(0).datatype(), "BYTES");
+}
+
+TEST(KServeModelTest, TellsArgumentsWhileShapesAreNotKnown) {
+  inference::ModelMetadataResponse response;
+  EncodeKServeMetadata(Snapshot(), response);
+  ASSERT_EQ(response.inputs_size(), 2);
+  EXPECT_EQ(response.inputs(0).name(), "images");
+  EXPECT_EQ(response.inputs(0).datatype(), "");
+  EXPECT_EQ(response.inputs(0).shape_size(), 0);
+  EXPECT_EQ(response.outputs(0).name(), "output");
+}
+
+TEST(KServeModelTest, NamesTheSameTensorsInTheConfiguration) {
+  for (const ModelSnapshot& model : {Snapshot(), Learned()}) {
+    inference::ModelMetadataResponse metadata;
+    EncodeKServeMetadata(model, metadata);
+    inference::ModelConfig config;
+    EncodeKServeConfig(model, config);
+    ASSERT_EQ(config.input_size(), metadata.inputs_size());
+    for (int i = 0; i < config.input_size(); ++i) {
+      EXPECT_EQ(config.input(i).name(), metadata.inputs(i).name());
+    }
+    ASSERT_EQ(config.output_size(), metadata.outputs_size());
+    EXPECT_EQ(config.output(0).name(), metadata.outputs(0).name());
+  }
+}
+
+TEST(KServeModelTest, ConfiguresNoBatching) {
+  inference::ModelConfig config;
+  EncodeKServeConfig(Learned(), config);
+  EXPECT_EQ(config.name(), "detector");
+  EXPECT_EQ(config.platform(), "pytorch_torchscript");
+  EXPECT_EQ(config.backend(), "pytorch");
+  EXPECT_EQ(config.max_batch_size(), 0);
+  EXPECT_FALSE(config.model_transaction_policy().decoupled());
+  EXPECT_THAT(config.version_policy().specific().versions(), ElementsAre(3));
+  EXPECT_EQ(config.input(0).data_type(), inference::TYPE_FP32);
+  EXPECT_EQ(config.output(0).data_type(), inference::TYPE_STRING);
+  EXPECT_FALSE(config.input(0).optional());
+  EXPECT_TRUE(config.input(1).optional());
+}
+
+TEST(KServeModelTest, ConfiguresEveryDatatype) {
+  for (const char* datatype :
+       {"BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32",
+        "INT64", "FP16", "BF16", "FP32", "FP64", "BYTES"}) {
+    ModelSnapshot model = Learned();
+    model.signature.input_shapes[0].datatype = datatype;
+    inference::ModelConfig config;
+    EncodeKServeConfig(model, config);
+    EXPECT_NE(config.input(0).data_type(), inference::TYPE_INVALID) << datatype;
+  }
+}
+
+TEST(KServeModelTest, ConfiguresAnInstanceForEachDevice) {
+  inference::ModelConfig config;
+  EncodeKServeConfig(Learned(), config);
+  ASSERT_EQ(config.instance_group_size(), 2);
+  EXPECT_EQ(config.instance_group(0).name(), "cpu");
+  EXPECT_EQ(config.instance_group(0).kind(),
+            inference::ModelInstanceGroup::KIND_CPU);
+  EXPECT_EQ(config.instance_group(1).kind(),
+            inference::ModelInstanceGroup::KIND_GPU);
+  EXPECT_THAT(config.instance_group(1).gpus(), ElementsAre(1));
+  EXPECT_EQ(config.instance_group(1).count(), 1);
+}
+
+}  // namespace
+}  // namespace ferry
