@@ -69,7 +69,12 @@ void BindConstants(torch::jit::Graph& graph, StorageMap& storages) {
       node->s_(c10::attr::value, storages.device().str());
     } else if (IsTensor(*node)) {
       const at::Tensor& tensor = node->t(c10::attr::value);
-      if (tensor.dim() == 0) return;
+      if (tensor.dim() == 0) {
+        if (storages.all_private()) {
+          node->t_(c10::attr::value, tensor.clone());
+        }
+        return;
+      }
       const at::Tensor bound = CopyTensor(tensor, storages);
       node->t_(c10::attr::value, bound);
       node->output()->inferTypeFrom(bound);

@@ -1,6 +1,7 @@
 #include "server/executors/loop_guard.h"
 
 #include <stdexcept>
+#include <utility>
 
 #include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/ir/ir.h>
@@ -58,8 +59,9 @@ void RemoveGuards(torch::jit::Graph& graph) {
   });
 }
 
-StopScope::StopScope(const std::stop_token& stop) : former_(current_stop) {
-  current_stop = &stop;
+StopScope::StopScope(std::stop_token stop)
+    : stop_(std::move(stop)), former_(current_stop) {
+  current_stop = &stop_;
 }
 
 StopScope::~StopScope() { current_stop = former_; }

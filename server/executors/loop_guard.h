@@ -25,13 +25,14 @@ void RemoveGuards(torch::jit::Graph& graph);
 // What ferry::check_stop asks, on this thread, while this object lives.
 class [[nodiscard]] StopScope {
  public:
-  explicit StopScope(const std::stop_token& stop);
+  explicit StopScope(std::stop_token stop);
   ~StopScope();
 
   StopScope(const StopScope&) = delete;
   StopScope& operator=(const StopScope&) = delete;
 
  private:
+  const std::stop_token stop_;
   const std::stop_token* const former_;
 };
 

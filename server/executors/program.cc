@@ -95,7 +95,10 @@ ProgramCode MakeCode(const TorchScriptArchive& archive, ImageRange range,
     return ReadScalar(archive, range, filled, scalar);
   });
   std::optional<torch::jit::Code> plan;
-  if (!HasBakedConstants(*graph)) plan.emplace(graph, "forward");
+  // A constant that is written to must not be shared either.
+  if (!HasBakedConstants(*graph) && !state.any_written) {
+    plan.emplace(graph, "forward");
+  }
   return ProgramCode{.path = archive.path(),
                      .range = std::move(range),
                      .image_bytes = archive.layout().size_bytes,

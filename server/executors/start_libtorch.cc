@@ -25,6 +25,9 @@ void StartLibTorch(int intra_op_threads) {
   // nothing on the cpu.
   torch::jit::getProfilingMode() = false;
   torch::jit::getExecutorMode() = true;
+  // What an operator throws arrives as it was thrown: out of memory is a kind
+  // of its own.
+  FLAGS_torch_jit_enable_rethrow_caught_exception = true;
   // Standard output is the log's: what a model prints is dropped.
   torch::jit::setPrintHandler([](const std::string&) {});
 

@@ -5,7 +5,8 @@
 // must never be the weights themselves, of which there is one copy for all.
 //
 // Assignments are found by their operator (prim::SetAttr), writes in place by
-// LibTorch's alias analysis, which errs on the side of "may be written".
+// what the operators' schemas declare and AliasRoots, which errs on the side of
+// "may be written".
 //
 // Threads:  any; nobody changes the graph meanwhile.
 

@@ -24,6 +24,7 @@ std::string ModelsFolder() {
 }
 
 Devices::Devices() {
+  StartLibTorch(1);
   SimDevice::Options options;
   options.capacity_bytes = uint64_t{256} << 20;
   sim0 = *SimDevice::Create(options);

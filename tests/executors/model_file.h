@@ -70,7 +70,8 @@ ServedModel Serve(const std::string& path, Device& device, Devices& devices);
 // i0, i1, ... of NAME.in.pt, or o0, ... of NAME.out.pt.
 std::vector<c10::IValue> ReadValues(const std::string& path, char letter);
 
-// Values over what LibTorch's hold, and the names that the signature gives.
+// Values over what LibTorch's hold, which must live on, and the names that the
+// signature gives.
 Value ToValue(const c10::IValue& from);
 std::vector<NamedValue> ToInputs(const Signature& signature,
                                  const std::vector<c10::IValue>& values);

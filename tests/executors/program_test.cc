@@ -5,16 +5,21 @@
 
 #include "server/executors/program.h"
 
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
+#include <ATen/Functions.h>
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include "tests/executors/model_file.h"
+#include "tests/executors/scripted.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/torch_models.h"
 
 namespace ferry {
 namespace {
@@ -34,11 +39,11 @@ class GoldenTest : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(GoldenTest, AnswersAsEagerPyTorchAndBitEqualOnEveryDevice) {
   SKIP_WITHOUT_MODELS();
+  Devices devices;
   const std::string base = ModelsFolder() + "/" + GetParam();
   const auto inputs = ReadValues(base + ".in.pt", 'i');
   const auto golden = ReadValues(base + ".out.pt", 'o');
   const auto reference = Reference(base + ".pt", inputs);
-  Devices devices;
   for (Device* device : devices.all) {
     SCOPED_TRACE(device->name());
     ServedModel model = Serve(base + ".pt", *device, devices);
@@ -69,6 +74,98 @@ INSTANTIATE_TEST_SUITE_P(
                       "nested_deep", "resnet18", "resnet18_traced", "minilm",
                       "set_state"),
     [](const auto& info) { return info.param; });
+
+TEST(ProgramTest, AFileWithoutForwardIsNoProgram) {
+  SKIP_WITHOUT_MODELS();
+  const auto archive = OpenArchive(ModelsFolder() + "/mlp.in.pt");
+  const auto program = Program::Load(*archive, nullptr, {});
+  EXPECT_THAT(program, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(std::string(program.status().message()),
+              ::testing::HasSubstr("has no forward"));
+}
+
+TEST(ProgramTest, TellsNamesAndTypesOfInputsAndOutputs) {
+  SKIP_WITHOUT_MODELS();
+  const auto archive = OpenArchive(ModelsFolder() + "/nested.pt");
+  const auto program = Program::Load(*archive, nullptr, {});
+  ASSERT_THAT(program, IsOk());
+  const Signature& signature = (*program)->signature();
+  ASSERT_EQ(signature.inputs.size(), 7u);
+  EXPECT_EQ(signature.inputs[0].name, "batch");
+  EXPECT_EQ(signature.inputs[0].type, "Dict[str, Tensor]");
+  EXPECT_EQ(signature.inputs[3].type, "Optional[Tensor]");
+  EXPECT_FALSE(signature.inputs[6].required);
+  ASSERT_EQ(signature.outputs.size(), 6u);
+  EXPECT_EQ(signature.outputs[0].name, "output_0");
+}
+
+TEST(ProgramTest, AnArgumentWithADefaultMayBeLeftOut) {
+  SKIP_WITHOUT_MODELS();
+  const std::string base = ModelsFolder() + "/nested";
+  Devices devices;
+  const ServedModel model = Serve(base + ".pt", devices.cpu, devices);
+  const auto values = ReadValues(base + ".in.pt", 'i');
+  auto inputs = ToInputs(model.program->signature(), values);
+  inputs.pop_back();
+  const auto result = model.instance->Run(inputs);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_TRUE(std::get<bool>(result->outputs()[5].value.value));
+}
+
+TEST(ProgramTest, OneProgramServesAllItsReplicas) {
+  SKIP_WITHOUT_MODELS();
+  const std::string base = ModelsFolder() + "/baked_traced";
+  Devices devices;
+  const auto archive = OpenArchive(base + ".pt");
+  const auto program = Program::Load(*archive, nullptr, {});
+  ASSERT_THAT(program, IsOk());
+  const auto values = ReadValues(base + ".in.pt", 'i');
+  const auto inputs = ToInputs((*program)->signature(), values);
+  const auto golden = ReadValues(base + ".out.pt", 'o');
+  for (Device* device : devices.all) {
+    const PlacedWeights weights = Place(*archive, *device);
+    const auto instance = (*program)->Bind(*weights.weights);
+    ASSERT_THAT(instance, IsOk());
+    EXPECT_EQ(&(*instance)->device(), device);
+    const auto result = (*instance)->Run(inputs);
+    ASSERT_THAT(result, IsOk());
+    EXPECT_TRUE(Close(result->outputs()[0].value, golden[0]));
+  }
+}
+
+TEST(ProgramTest, AWrongScalarConstantIsDataLoss) {
+  // A constant without dimensions is read when the program is loaded.
+  TemporaryFolder folder;
+  torch::jit::Module module =
+      Scripted("def forward(self, x):\n    return x + self.weight\n");
+  torch::jit::Graph& graph = *module.get_method("forward").graph();
+  for (torch::jit::Node* node : graph.nodes()) {
+    if (node->kind() != c10::aten::add) continue;
+    const torch::jit::WithInsertPoint before(node);
+    node->replaceInput(1, graph.insertConstant(at::scalar_tensor(41.5)));
+  }
+  module.save(folder / "m.pt");
+  Devices devices;
+  ServedModel model = Serve(folder / "m.pt", devices.cpu, devices);
+  const at::Tensor x = at::zeros({4});
+  const auto result = model.instance->Run(
+      ToInputs(model.program->signature(), {c10::IValue(x)}));
+  ASSERT_THAT(result, IsOk());
+  EXPECT_TRUE(SameBits(result->outputs()[0].value, at::full({4}, 41.5)));
+
+  std::fstream file(folder / "m.pt",
+                    std::ios::in | std::ios::out | std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(file)), {});
+  const float value = 41.5;
+  const size_t at = bytes.find(
+      std::string(reinterpret_cast<const char*>(&value), sizeof(value)));
+  ASSERT_NE(at, std::string::npos);
+  file.seekp(static_cast<std::streamoff>(at));
+  file.put('\x01');
+  file.close();
+  EXPECT_THAT(Program::Load(*OpenArchive(folder / "m.pt"), nullptr, {}),
+              StatusIs(absl::StatusCode::kDataLoss));
+}
 
 }  // namespace
 }  // namespace ferry

@@ -1,0 +1,68 @@
+// What is left of forward when everything it calls is in one graph.
+
+#include "server/executors/forward_graph.h"
+
+#include <ATen/Functions.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/jit/runtime/interpreter.h>
+
+#include "server/executors/loop_guard.h"
+#include "server/executors/torch_error.h"
+#include "tests/executors/scripted.h"
+#include "tests/support/status_matchers.h"
+
+namespace ferry {
+namespace {
+
+constexpr char kTraining[] = R"(
+def forward(self, x):
+    if self.training:
+        x = torch.sin(x)
+    return x + self.weight
+)";
+
+TEST(ForwardGraphTest, CallsAreInlinedAndTrainingIsFalse) {
+  torch::jit::Module outer("Outer");
+  outer.register_module("inner", Scripted(kTraining));
+  outer.define("def forward(self, x):\n    return self.inner.forward(x)\n");
+  const auto graph = FlatGraph(outer);
+  EXPECT_EQ(CountNodes(*graph, "prim::CallMethod"), 0);
+  EXPECT_EQ(CountNodes(*graph, "prim::If"), 0);
+  torch::jit::Stack stack{outer._ivalue(), at::ones({4})};
+  torch::jit::InterpreterState(torch::jit::Code(graph, "f")).run(stack);
+  EXPECT_TRUE(at::equal(stack[0].toTensor(), at::full({4}, 2.0)));
+}
+
+TEST(ForwardGraphTest, AModelThatSwitchesTrainingItselfKeepsItsBranches) {
+  const torch::jit::Module module = Scripted(R"(
+def forward(self, x):
+    self.training = not self.training
+    if self.training:
+        x = torch.sin(x)
+    return x
+)");
+  EXPECT_EQ(CountNodes(*FlatGraph(module), "prim::If"), 1);
+}
+
+TEST(ForwardGraphTest, TheModulesOwnGraphStaysAsItWas) {
+  const torch::jit::Module module = Scripted(kTraining);
+  const std::string before = module.get_method("forward").graph()->toString();
+  FlatGraph(module);
+  EXPECT_EQ(module.get_method("forward").graph()->toString(), before);
+}
+
+TEST(ForwardGraphTest, GuardsOfTheLoadAreGone) {
+  const torch::jit::Module module = Scripted(R"(
+def forward(self, x, n: int):
+    while n > 0:
+        n = n - 1
+    return x
+)");
+  GuardLoops(*module._ivalue()->compilation_unit());
+  EXPECT_NE(module.get_method("forward").graph()->toString().find("ferry::"),
+            std::string::npos);
+  EXPECT_EQ(FlatGraph(module)->toString().find("ferry::"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ferry

@@ -1,0 +1,286 @@
+// Runs: what they refuse, what they leave alone, and state that moves along.
+
+#include "server/executors/instance.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include <ATen/Functions.h>
+#include <c10/core/InferenceMode.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include "absl/strings/str_cat.h"
+
+#include "server/base/crc32.h"
+#include "server/base/worker.h"
+#include "tests/executors/model_file.h"
+#include "tests/executors/scripted.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/torch_models.h"
+
+namespace ferry {
+namespace {
+
+using ::testing::HasSubstr;
+
+alignas(16) constexpr std::array<float, 4> kOnes{1, 1, 1, 1};
+
+NamedValue Floats(std::string name, const std::array<float, 4>& numbers) {
+  return {std::move(name),
+          {TensorView{.dtype = DType::kFloat32,
+                      .shape = {4},
+                      .bytes = std::as_bytes(std::span(numbers))}}};
+}
+
+std::vector<float> FloatsOf(const RunResult& result) {
+  const auto& view = std::get<TensorView>(result.outputs()[0].value.value);
+  const auto* begin = reinterpret_cast<const float*>(view.bytes.data());
+  return {begin, begin + view.bytes.size() / 4};
+}
+
+class InstanceTest : public ::testing::Test {
+ protected:
+  ServedModel ServeSource(const std::string& source, Device& device) {
+    const std::string path = folder_ / absl::StrCat("m", ++files_);
+    Scripted(source).save(path);
+    return Serve(path, device, devices_);
+  }
+
+  Devices devices_;
+  TemporaryFolder folder_;
+  int files_ = 0;
+};
+
+TEST_F(InstanceTest, AForwardThatThrowsIsInternalWithItsSentence) {
+  SKIP_WITHOUT_MODELS();
+  for (Device* device : devices_.all) {
+    const ServedModel model =
+        Serve(ModelsFolder() + "/throwing.pt", *device, devices_);
+    constexpr std::array<float, 4> kMinus{-1, -1, -1, -1};
+    const auto result = model.instance->Run({{Floats("x", kMinus)}});
+    EXPECT_THAT(result, StatusIs(absl::StatusCode::kInternal));
+    EXPECT_EQ(result.status().message(),
+              "forward threw: the input is negative");
+    EXPECT_THAT(model.instance->Run({{Floats("x", kOnes)}}), IsOk());
+  }
+}
+
+TEST_F(InstanceTest, WrongInputsAreRefusedBeforeForward) {
+  const ServedModel model = ServeSource(
+      "def forward(self, x):\n    return x + self.weight\n", devices_.cpu);
+  EXPECT_THAT(model.instance->Run({}),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(model.instance->Run({{Floats("y", kOnes)}}),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST_F(InstanceTest, NaNsAndInfinitiesAreServedAsTheyAre) {
+  SKIP_WITHOUT_MODELS();
+  const auto inputs = ReadValues(ModelsFolder() + "/identity.in.pt", 'i');
+  for (Device* device : devices_.all) {
+    const ServedModel model =
+        Serve(ModelsFolder() + "/identity.pt", *device, devices_);
+    const auto result =
+        model.instance->Run(ToInputs(model.program->signature(), inputs));
+    ASSERT_THAT(result, IsOk());
+    EXPECT_TRUE(SameBits(result->outputs()[0].value, inputs[0]));
+  }
+}
+
+TEST_F(InstanceTest, TensorsWithoutElementsAreServed) {
+  SKIP_WITHOUT_MODELS();
+  for (Device* device : devices_.all) {
+    const ServedModel model =
+        Serve(ModelsFolder() + "/mlp.pt", *device, devices_);
+    const auto result = model.instance->Run(
+        {{{model.program->signature().inputs[0].name,
+           {TensorView{
+               .dtype = DType::kFloat32, .shape = {0, 64}, .bytes = {}}}}}});
+    ASSERT_THAT(result, IsOk());
+    const auto& view = std::get<TensorView>(result->outputs()[0].value.value);
+    EXPECT_EQ(view.shape, (std::vector<int64_t>{0, 10}));
+  }
+}
+
+TEST_F(InstanceTest, AnAnswerDoesNotBorrowFromTheRequest) {
+  const ServedModel model =
+      ServeSource("def forward(self, x):\n    return x[1:]\n", devices_.cpu);
+  auto request = kOnes;
+  const auto result = model.instance->Run({{Floats("x", request)}});
+  ASSERT_THAT(result, IsOk());
+  request.fill(7);
+  EXPECT_EQ(FloatsOf(*result), (std::vector<float>{1, 1, 1}));
+}
+
+TEST_F(InstanceTest, AModelThatWritesToItsInputsGetsItsOwn) {
+  const ServedModel model = ServeSource(
+      "def forward(self, x):\n    return x.add_(1)\n", devices_.cpu);
+  const auto request = kOnes;
+  const auto result = model.instance->Run({{Floats("x", request)}});
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(FloatsOf(*result)[0], 2);
+  EXPECT_EQ(request[0], 1);
+  EXPECT_FALSE(model.program->stateful());
+}
+
+TEST_F(InstanceTest, ADeviceWithoutRoomRefusesTheRunAndGoesOn) {
+  const ServedModel model = ServeSource(
+      "def forward(self, x):\n    return x + self.weight\n", *devices_.sim0);
+  devices_.sim0->Inject({.kind = SimFault::Kind::kOutOfMemory});
+  EXPECT_THAT(model.instance->Run({{Floats("x", kOnes)}}),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(model.instance->Run({{Floats("x", kOnes)}}), IsOk());
+  EXPECT_EQ(devices_.sim0->usage().scratch.used_bytes, 0u);
+}
+
+TEST_F(InstanceTest, MoreThanTheDevicesScratchIsRefused) {
+  const ServedModel model = ServeSource(
+      "def forward(self, x):\n"
+      "    return torch.zeros([1000, 1000, 1000], device=x.device)\n",
+      *devices_.sim0);
+  const auto result = model.instance->Run({{Floats("x", kOnes)}});
+  EXPECT_THAT(result, StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr("sim:0"));
+}
+
+TEST_F(InstanceTest, AFailedDeviceGivesNoAnswers) {
+  const ServedModel model = ServeSource(
+      "def forward(self, x):\n    return x + self.weight\n", *devices_.sim0);
+  devices_.sim0->Inject({.kind = SimFault::Kind::kFailDevice});
+  std::array<std::byte, 8> bytes{};
+  EXPECT_FALSE(
+      devices_.sim0->CopyOut(bytes, model.placed.weights->data()).ok());
+  EXPECT_THAT(model.instance->Run({{Floats("x", kOnes)}}),
+              StatusIs(absl::StatusCode::kInternal));
+}
+
+TEST_F(InstanceTest, ThreeDevicesServeFourThreadsAtOnce) {
+  SKIP_WITHOUT_MODELS();
+  const std::string base = ModelsFolder() + "/lm_tied";
+  const auto inputs = ReadValues(base + ".in.pt", 'i');
+  std::vector<ServedModel> replicas;
+  for (Device* device : devices_.all) {
+    replicas.push_back(Serve(base + ".pt", *device, devices_));
+  }
+  const auto named = ToInputs(replicas[0].program->signature(), inputs);
+  const auto expected = replicas[0].instance->Run(named);
+  ASSERT_THAT(expected, IsOk());
+  const auto& want = std::get<TensorView>(expected->outputs()[0].value.value);
+  std::atomic<int> wrong{0};
+  {
+    std::vector<std::unique_ptr<Worker>> workers;
+    for (size_t t = 0; t < 4; ++t) {
+      workers.push_back(std::make_unique<Worker>("run", [&, t] {
+        for (size_t i = 0; i < 20; ++i) {
+          const auto result = replicas[(t + i) % 3].instance->Run(named);
+          if (!result.ok()) {
+            ++wrong;
+            continue;
+          }
+          const auto& got =
+              std::get<TensorView>(result->outputs()[0].value.value);
+          wrong += !std::ranges::equal(got.bytes, want.bytes);
+        }
+      }));
+    }
+  }
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST_F(InstanceTest, AStatefulModelTakesOneRequestAtATime) {
+  SKIP_WITHOUT_MODELS();
+  const ServedModel model =
+      Serve(ModelsFolder() + "/counter.pt", devices_.cpu, devices_);
+  ASSERT_TRUE(model.program->stateful());
+  std::array<std::vector<float>, 4> seen;
+  {
+    std::vector<std::unique_ptr<Worker>> workers;
+    for (std::vector<float>& mine : seen) {
+      workers.push_back(std::make_unique<Worker>("run", [&model, &mine] {
+        for (int i = 0; i < 10; ++i) {
+          mine.push_back(
+              FloatsOf(*model.instance->Run({{Floats("x", kOnes)}}))[0]);
+        }
+      }));
+    }
+  }
+  std::set<float> all;
+  for (const auto& mine : seen) all.insert(mine.begin(), mine.end());
+  EXPECT_EQ(all.size(), 40u);
+  EXPECT_EQ(*all.rbegin(), 41);
+}
+
+TEST_F(InstanceTest, StateIsNeverWrittenIntoTheWeights) {
+  SKIP_WITHOUT_MODELS();
+  for (const char* name : {"counter", "assigner", "slice_writer"}) {
+    const ServedModel model =
+        Serve(ModelsFolder() + "/" + name + ".pt", devices_.cpu, devices_);
+    const std::span<const std::byte> image(model.host.weights->data(),
+                                           model.host.weights->size_bytes());
+    const uint32_t before = Crc32(0, image);
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_THAT(model.instance->Run({{Floats("x", kOnes)}}), IsOk());
+    }
+    EXPECT_EQ(Crc32(0, image), before) << name;
+  }
+}
+
+class StreamTest : public ::testing::TestWithParam<std::string> {};
+
+// NAME.stream.pt: one row of i0 a call, further arguments the same in each.
+TEST_P(StreamTest, GoesOnBitEqualOverMoves) {
+  SKIP_WITHOUT_MODELS();
+  Devices devices;
+  const std::string base = ModelsFolder() + "/" + GetParam();
+  const torch::jit::Module stream = torch::jit::load(base + ".stream.pt");
+  std::vector<c10::IValue> rest = ReadValues(base + ".stream.pt", 'i');
+  const at::Tensor rows = rest[0].toTensor();
+  const at::Tensor golden = stream.attr("o0").toTensor();
+  const c10::InferenceMode inference;
+  torch::jit::Module reference = torch::jit::load(base + ".pt", c10::kCPU);
+  reference.eval();
+
+  const auto archive = OpenArchive(base + ".pt");
+  const PlacedWeights host = Place(*archive, devices.cpu);
+  const PlacedWeights on_sim0 = Place(*archive, *devices.sim0);
+  const PlacedWeights on_sim1 = Place(*archive, *devices.sim1);
+  const auto program = Program::Load(*archive, host.weights.get(), {});
+  ASSERT_THAT(program, IsOk());
+  ASSERT_TRUE((*program)->stateful());
+  const std::vector<const WeightSet*> route = {
+      host.weights.get(), on_sim0.weights.get(), on_sim1.weights.get(),
+      host.weights.get()};
+  std::unique_ptr<Instance> instance;
+  for (int64_t call = 0; call < rows.size(0); ++call) {
+    rest[0] = rows[call];
+    const auto inputs = ToInputs((*program)->signature(), rest);
+    if (call % 4 == 0) {
+      auto next = *(*program)->Bind(
+          *route[static_cast<size_t>(call / 4) % route.size()]);
+      // A warm-up leaves no trace.
+      ASSERT_THAT(next->Run(inputs), IsOk());
+      if (call == 0) {
+        auto fresh = *(*program)->Bind(*host.weights);
+        ASSERT_THAT(next->CarryStateFrom(*fresh), IsOk());
+      } else {
+        ASSERT_THAT(next->CarryStateFrom(*instance), IsOk());
+      }
+      instance = std::move(next);
+    }
+    const auto result = instance->Run(inputs);
+    ASSERT_THAT(result, IsOk());
+    const c10::IValue expected = reference.forward(rest);
+    EXPECT_TRUE(SameBits(result->outputs()[0].value, expected)) << call;
+    EXPECT_TRUE(Close(result->outputs()[0].value, golden[call])) << call;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, StreamTest,
+                         ::testing::Values("silero", "counter", "assigner",
+                                           "slice_writer"),
+                         [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace ferry

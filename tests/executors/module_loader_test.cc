@@ -1,0 +1,99 @@
+// Modules built before their weights are there, and files that must not be.
+
+#include "server/executors/module_loader.h"
+
+#include <ATen/Functions.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/jit/frontend/function_schema_parser.h>
+#include <torch/csrc/jit/runtime/operator.h>
+
+#include "server/base/worker.h"
+#include "tests/executors/model_file.h"
+#include "tests/executors/scripted.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/torch_models.h"
+
+namespace ferry {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+absl::StatusOr<LoadedModule> Load(const TorchScriptArchive& archive,
+                                  std::stop_token stop = {}) {
+  const auto range = ImageRange::Reserve(archive.layout().size_bytes);
+  return LoadModule(archive, *range, /*filled=*/false, stop);
+}
+
+TEST(ModuleLoaderTest, BuildsAModuleWhoseTensorsPointIntoTheRange) {
+  TemporaryFolder folder;
+  Scripted("def forward(self, x):\n    return x + self.weight\n")
+      .save(folder / "m.pt");
+  const auto archive = OpenArchive(folder / "m.pt");
+  const auto range = ImageRange::Reserve(archive->layout().size_bytes);
+  const auto module = LoadModule(*archive, *range, false, {});
+  ASSERT_THAT(module, IsOk());
+  const at::Tensor weight = module->object->getAttr("weight").toTensor();
+  EXPECT_TRUE(range->OffsetOf(weight.const_data_ptr()).has_value());
+  EXPECT_EQ(weight.sizes(), (std::vector<int64_t>{4}));
+  EXPECT_FALSE(module->object->getAttr("training").toBool());
+}
+
+TEST(ModuleLoaderTest, RefusesCodeThatTouchesFiles) {
+  SKIP_WITHOUT_MODELS();
+  for (const auto& [name, operation] :
+       {std::pair("writes_file", "aten::save"),
+        std::pair("reads_file", "aten::from_file"),
+        std::pair("reads_file_deep", "aten::from_file")}) {
+    const std::string path = ModelsFolder() + "/" + name + ".pt";
+    const auto module = Load(*OpenArchive(path));
+    EXPECT_THAT(module, StatusIs(absl::StatusCode::kInvalidArgument));
+    const std::string message(module.status().message());
+    EXPECT_THAT(message, HasSubstr(operation));
+    EXPECT_THAT(message, StartsWith("model file " + path + ": "));
+  }
+}
+
+TEST(ModuleLoaderTest, SaysInOneLineWhatLibTorchDidNotUnderstand) {
+  // An operator that only the process that saved the file had.
+  TemporaryFolder folder;
+  const std::string schema = "aten::no_such_operator(Tensor x) -> Tensor";
+  torch::jit::registerOperator(torch::jit::Operator(
+      schema, [](torch::jit::Stack&) {}, c10::AliasAnalysisKind::CONSERVATIVE));
+  Scripted("def forward(self, x):\n    return torch.no_such_operator(x)\n")
+      .save(folder / "m.pt");
+  torch::jit::deregisterOperator(torch::jit::parseSchema(schema));
+  const auto loaded = Load(*OpenArchive(folder / "m.pt"));
+  EXPECT_THAT(loaded, StatusIs(absl::StatusCode::kInvalidArgument));
+  const std::string message(loaded.status().message());
+  EXPECT_THAT(message, HasSubstr("no_such_operator"));
+  EXPECT_EQ(message.find('\n'), std::string::npos);
+}
+
+TEST(ModuleLoaderTest, ASetStateThatNeverEndsIsCancelled) {
+  SKIP_WITHOUT_MODELS();
+  Devices devices;
+  const auto archive = OpenArchive(ModelsFolder() + "/endless_load.pt");
+  ASSERT_TRUE(archive->runs_code_at_load());
+  const PlacedWeights host = Place(*archive, devices.cpu);
+  const ImageRange range =
+      ImageRange::Over(host.weights->data(), host.weights->size_bytes());
+  std::stop_source stop;
+  absl::Status status;
+  {
+    const Worker worker("load", [&] {
+      status = LoadModule(*archive, range, true, stop.get_token()).status();
+    });
+    stop.request_stop();
+  }
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kCancelled));
+}
+
+TEST(ModuleLoaderTest, CodeThatRunsAtLoadNeedsWeightsThatAreThere) {
+  SKIP_WITHOUT_MODELS();
+  const auto archive = OpenArchive(ModelsFolder() + "/set_state.pt");
+  EXPECT_THAT(Load(*archive), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+}  // namespace
+}  // namespace ferry

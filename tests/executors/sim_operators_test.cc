@@ -1,0 +1,87 @@
+// Operators on simulated devices, bit-equal to the cpu's.
+
+#include "server/executors/sim_operators.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorIndexing.h>
+#include <ATen/TensorOperators.h>
+#include <c10/core/InferenceMode.h>
+#include <gtest/gtest.h>
+
+#include "tests/executors/model_file.h"
+
+namespace ferry {
+namespace {
+
+class SimOperatorsTest : public ::testing::Test {
+ protected:
+  SimOperatorsTest() { at::manual_seed(3); }
+
+  const c10::InferenceMode inference_;
+  Devices devices_;
+  const c10::Device sim0_{c10::kPrivateUse1, 0};
+  const c10::Device sim1_{c10::kPrivateUse1, 1};
+};
+
+TEST_F(SimOperatorsTest, ViewsInPlaceOutAndIndexing) {
+  const at::Tensor x = at::randn({6, 8});
+  const at::Tensor y = x.to(sim0_);
+  y.t().slice(0, 2, 5).add_(1);
+  x.t().slice(0, 2, 5).add_(1);
+  EXPECT_TRUE(at::equal(y.cpu(), x));
+  at::Tensor out = at::empty({0}, y.options());
+  at::add_out(out, y, y);
+  EXPECT_TRUE(at::equal(out.cpu(), x + x));
+  EXPECT_TRUE(at::equal(y.index({at::tensor({0, 3})}).cpu(),
+                        x.index({at::tensor({0, 3})})));
+  const auto parts = y.chunk(2, 1);
+  EXPECT_TRUE(at::equal(at::cat({parts[1], parts[0]}, 1).cpu(),
+                        at::cat({x.chunk(2, 1)[1], x.chunk(2, 1)[0]}, 1)));
+  EXPECT_TRUE(at::equal(y.nonzero().cpu(), x.nonzero()));
+  EXPECT_TRUE(at::equal(std::get<0>(y.topk(3)).cpu(), std::get<0>(x.topk(3))));
+  EXPECT_EQ(y.sum().item<float>(), x.sum().item<float>());
+}
+
+TEST_F(SimOperatorsTest, CompositeOperatorsTakeTheCpusPath) {
+  const at::Tensor image = at::randn({1, 3, 16, 16});
+  const at::Tensor filter = at::randn({8, 3, 3, 3});
+  EXPECT_TRUE(at::equal(at::conv2d(image.to(sim0_), filter.to(sim0_)).cpu(),
+                        at::conv2d(image, filter)));
+  const at::Tensor q = at::randn({2, 4, 6, 8});
+  EXPECT_TRUE(at::equal(
+      at::scaled_dot_product_attention(q.to(sim0_), q.to(sim0_), q.to(sim0_))
+          .cpu(),
+      at::scaled_dot_product_attention(q, q, q)));
+}
+
+TEST_F(SimOperatorsTest, TensorsOfDifferentDevicesAreRefused) {
+  const at::Tensor a = at::ones({4}).to(sim0_);
+  for (const at::Tensor& other : {at::ones({4}).to(sim1_), at::ones({4})}) {
+    try {
+      a.add(other);
+      ADD_FAILURE() << other.device();
+    } catch (const c10::Error& error) {
+      EXPECT_NE(std::string(error.what())
+                    .find("Expected all tensors to be on the same device"),
+                std::string::npos);
+    }
+  }
+  EXPECT_TRUE(
+      at::equal(a.add(at::scalar_tensor(1.0)).cpu(), at::full({4}, 2.0)));
+}
+
+TEST_F(SimOperatorsTest, CopiesGoAnywhere) {
+  const at::Tensor x = at::randn({3, 5});
+  EXPECT_TRUE(at::equal(x.to(sim0_).to(sim1_).cpu(), x));
+  EXPECT_TRUE(at::equal(x.to(sim0_, at::kDouble).cpu(), x.to(at::kDouble)));
+  EXPECT_TRUE(at::equal(x.t().to(sim0_).contiguous().cpu(), x.t()));
+}
+
+TEST_F(SimOperatorsTest, FactoriesMakeTensorsWhereTheyAreAskedTo) {
+  EXPECT_EQ(at::zeros({3}, at::TensorOptions().device(sim1_)).device(), sim1_);
+  EXPECT_TRUE(at::equal(at::arange(5, at::TensorOptions().device(sim1_)).cpu(),
+                        at::arange(5)));
+}
+
+}  // namespace
+}  // namespace ferry
