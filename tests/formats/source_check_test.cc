@@ -65,10 +65,10 @@ TEST(SourceCheckTest, AcceptsManyStatements) {
 }
 
 TEST(SourceCheckTest, RefusesBracketsNestedTooDeep) {
-  for (const auto& [open, close] :
-       {std::pair("(", ")"), std::pair("[", "]"), std::pair("{", "}")}) {
+  for (const std::string pair : {"()", "[]", "{}"}) {
     const auto nested = [&](int depth) {
-      return CheckSource(Repeat(open, depth) + "1" + Repeat(close, depth));
+      return CheckSource(Repeat(pair.substr(0, 1), depth) + "1" +
+                         Repeat(pair.substr(1), depth));
     };
     EXPECT_THAT(nested(kBrackets), IsOk());
     EXPECT_THAT(nested(kBrackets + 1), StatusIs(kInvalidArgument));
