@@ -46,18 +46,18 @@ _ferryctl() {
 compdef _ferryctl ferryctl
 )script";
 
-constexpr std::string_view kBody = R"script(  case $prev in
-    --device | --to)
+constexpr std::string_view kBody = R"script(  for word in "${before[@]}"; do
+    case $word in
+      @NAMES@) command=$word ;;
+    esac
+  done
+  case $command:$prev in
+    *:--device | *:--to)
       _ferryctl_offer "$(ferryctl devices --names 2>/dev/null)"
       return 0 ;;
     @FILED@) @FILES@ ;;
     @VALUED@) return 0 ;;
   esac
-  for word in "${before[@]}"; do
-    case $word in
-      @NAMES@) command=$word ;;
-    esac
-  done
   if [[ $cur == -* ]]; then
     case $command in
 @OPTIONS@    esac
@@ -72,10 +72,11 @@ constexpr std::string_view kBody = R"script(  case $prev in
 )script";
 
 // Options whose values are files, and those whose values nobody can guess.
-constexpr std::string_view kFiled = "--json | --out-dir";
+constexpr std::string_view kFiled = "infer:--json | *:--out-dir";
 constexpr std::string_view kValued =
-    "--npy | --path | --server | --timeout | --version | --seed | --repeat | "
-    "--duration | --clients | --last | --wait";
+    "*:--npy | *:--path | *:--server | *:--timeout | load:--version | "
+    "infer:--version | *:--seed | *:--repeat | *:--duration | *:--clients | "
+    "*:--last | *:--wait";
 constexpr std::string_view kBashFiles = "return 0";  // By `-o default`.
 constexpr std::string_view kZshFiles = "_files; return 0";
 

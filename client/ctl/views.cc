@@ -81,7 +81,10 @@ void AppendLines(const std::string& place, const Value& value, Table& table) {
 }
 
 std::string Details(const MoveReport& report) {
-  std::string text = absl::StrCat(FormatBytes(report.size_bytes), " in ",
+  // A switch to a copy that was kept moves no bytes.
+  std::string text = absl::StrCat(report.size_bytes == 0
+                                      ? "nothing to copy, "
+                                      : FormatBytes(report.size_bytes) + " in ",
                                   SecondsText(report.total), " s");
   if (report.bytes_per_second > 0) {
     absl::StrAppend(&text, ", ", RateText(report.bytes_per_second), " GB/s");

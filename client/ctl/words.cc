@@ -21,7 +21,9 @@ std::string LatencyText(absl::Duration duration) {
 
 std::string RateText(double bytes_per_second) {
   if (bytes_per_second <= 0) return "";
-  return absl::StrFormat("%.2f", bytes_per_second / 1e9);
+  const double rate = bytes_per_second / 1e9;
+  return rate < 0.1 ? absl::StrFormat("%.3f", rate)
+                    : absl::StrFormat("%.2f", rate);
 }
 
 std::string PercentText(double ratio) {

@@ -45,6 +45,7 @@ TEST(WordsTest, QuantitiesAreShort) {
   EXPECT_EQ(LatencyText(absl::Nanoseconds(312'499)), "0.312 ms");
   EXPECT_EQ(LatencyText(absl::Seconds(2)), "2000.000 ms");
   EXPECT_EQ(RateText(3.781e9), "3.78");
+  EXPECT_EQ(RateText(1.26e7), "0.013");
   EXPECT_EQ(RateText(0), "");
   EXPECT_EQ(PercentText(0.954), "95%");
   EXPECT_EQ(PercentText(0), "");
