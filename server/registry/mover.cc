@@ -16,6 +16,8 @@
 namespace ferry {
 namespace {
 
+constexpr int64_t kProgressIntervalMs = 100;
+
 std::vector<std::string> Names(const std::vector<DeviceId>& devices) {
   std::vector<std::string> names;
   for (const DeviceId device : devices) names.push_back(device.ToString());
@@ -46,24 +48,6 @@ bool WorthRemembering(const absl::Status& status) {
 }
 
 }  // namespace
-
-absl::StatusOr<Destination> Destination::Parse(
-    const std::vector<std::string>& devices) {
-  Destination destination;
-  if (devices.empty() || (devices.size() == 1 && devices[0] == "auto")) {
-    destination.automatic = true;
-    return destination;
-  }
-  for (const std::string& text : devices) {
-    if (text == "auto") {
-      return absl::InvalidArgumentError(
-          "devices: \"auto\" stands alone, not beside other devices");
-    }
-    ASSIGN_OR_RETURN(const DeviceId device, DeviceId::Parse(text));
-    destination.devices.push_back(device);
-  }
-  return destination;
-}
 
 Mover::Mover(Options options, Rooms rooms)
     : work_(std::make_unique<Work>(std::move(options), rooms)) {
@@ -333,6 +317,19 @@ void Mover::Work::CountMove(const MoveReport& report) {
                           {from, to, StepName(static_cast<MoveStep>(step))},
                           absl::ToDoubleSeconds(report.steps[step]));
   }
+}
+
+TransferProgress Mover::Work::Progress(Move& move, uint64_t base_bytes) {
+  return [this, &move, base_bytes](uint64_t done_bytes) {
+    move.mark.done_bytes = base_bytes + done_bytes;
+    const int64_t now_ms =
+        absl::ToInt64Milliseconds(move.since_asked.Elapsed());
+    int64_t last_ms = move.last_told_ms;
+    if (now_ms - last_ms >= kProgressIntervalMs &&
+        move.last_told_ms.compare_exchange_strong(last_ms, now_ms)) {
+      rooms.table.NotifyChanged(move.spec.name);
+    }
+  };
 }
 
 void Mover::Work::GiveUp(Ticket::Waiter& waiter) {

@@ -28,6 +28,7 @@
 
 #include "server/devices/device_pool.h"
 #include "server/metrics/metrics.h"
+#include "server/registry/destination.h"
 #include "server/registry/model_state.h"
 #include "server/registry/model_table.h"
 #include "server/transfer/calibration.h"
@@ -35,17 +36,6 @@
 #include "server/weights/weight_store.h"
 
 namespace ferry {
-
-// Where a model shall serve.
-struct Destination {
-  std::vector<DeviceId> devices;
-  bool automatic = false;  // One device of the mover's choice.
-
-  // "auto", or devices as in LoadModelRequest; empty is "auto".
-  static absl::StatusOr<Destination> Parse(
-      const std::vector<std::string>& devices);
-  bool operator==(const Destination&) const = default;
-};
 
 struct LoadSpec {
   std::string name;

@@ -21,8 +21,6 @@
 namespace ferry {
 namespace {
 
-constexpr int64_t kProgressIntervalMs = 100;
-
 absl::Status Stopped() {
   return absl::CancelledError("the move was cancelled and undone");
 }
@@ -393,19 +391,6 @@ void Mover::Work::Count(Move& move, std::string_view from, std::string_view to,
   move.report.efficiency = move.report.efficiency == 0
                                ? efficiency
                                : std::min(move.report.efficiency, efficiency);
-}
-
-TransferProgress Mover::Work::Progress(Move& move, uint64_t base_bytes) {
-  return [this, &move, base_bytes](uint64_t done_bytes) {
-    move.mark.done_bytes = base_bytes + done_bytes;
-    const int64_t now_ms =
-        absl::ToInt64Milliseconds(move.since_asked.Elapsed());
-    int64_t last_ms = move.last_told_ms;
-    if (now_ms - last_ms >= kProgressIntervalMs &&
-        move.last_told_ms.compare_exchange_strong(last_ms, now_ms)) {
-      rooms.table.NotifyChanged(move.spec.name);
-    }
-  };
 }
 
 }  // namespace ferry

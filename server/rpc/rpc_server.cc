@@ -43,6 +43,16 @@ absl::Status CheckOptions(const RpcServer::Options& options) {
         "message_bytes_max ", options.message_bytes_max, ": must be ",
         RpcServer::kMessageBytesMin, " to ", RpcServer::kMessageBytesMax));
   }
+  // gRPC takes any number for a port, modulo 65536.
+  const std::string& address = options.listen_address;
+  const std::string port = address.substr(address.rfind(':') + 1);
+  const bool is_number =
+      !port.empty() &&
+      port.find_first_not_of("0123456789") == std::string::npos;
+  if (is_number && (port.size() > 5 || std::stoi(port) > 65535)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "listen on ", Shown(address), ": a port is a number from 0 to 65535"));
+  }
   return absl::OkStatus();
 }
 

@@ -58,17 +58,6 @@ class MoverTest : public testing::Test {
   TestPool pool_;
 };
 
-TEST(DestinationTest, IsAutoOrDevices) {
-  EXPECT_TRUE(Destination::Parse({})->automatic);
-  EXPECT_TRUE(Destination::Parse({"auto"})->automatic);
-  EXPECT_THAT(Destination::Parse({"cpu", "sim:1"})->devices,
-              ElementsAre(*DeviceId::Parse("cpu"), *DeviceId::Parse("sim:1")));
-  EXPECT_THAT(Destination::Parse({"auto", "cpu"}),
-              StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_THAT(Destination::Parse({"gpu"}),
-              StatusIs(absl::StatusCode::kInvalidArgument));
-}
-
 TEST_F(MoverTest, LoadsAndSaysWhatItDid) {
   const auto outcome = pool_.Load("twice", {"sim:0"});
   ASSERT_THAT(outcome, IsOk());

@@ -230,7 +230,8 @@ TEST(RpcServerTest, ShutsDownBehindTheLastAnswer) {
       &context, &request, &response,
       [&](const grpc::Status& status) { ended.set_value(FromGrpc(status)); });
   // Until it runs: its wait in the queue is measured then.
-  while (server.pool.metrics.Text().find("step=\"queue\"") ==
+  while (server.pool.metrics.Text().find(
+             "ferry_infer_step_seconds_count{model=\"slow\",step=\"queue\"}") ==
          std::string::npos) {
   }
   EXPECT_TRUE(server.server->Shutdown(absl::InfiniteDuration()));
