@@ -34,9 +34,9 @@ Input& AddInput(ModelInferRequest& request, const std::string& name,
 }
 
 struct Decoded {
-  absl::Status status;
   KServeScratch scratch;
   std::vector<NamedValue> inputs;
+  absl::Status status;  // Last: it is made from the others.
 
   explicit Decoded(const ModelInferRequest& request)
       : status(DecodeKServeInputs(request, scratch, inputs)) {}
