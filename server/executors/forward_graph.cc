@@ -5,7 +5,6 @@
 
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/passes/autocast.h>
-#include <torch/csrc/jit/passes/constant_pooling.h>
 #include <torch/csrc/jit/passes/constant_propagation.h>
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
 #include <torch/csrc/jit/passes/inliner.h>
@@ -100,12 +99,11 @@ std::shared_ptr<torch::jit::Graph> MakeForwardGraph(
   RefuseCalls(*graph);
   RemoveGuards(*graph);
   FoldTraining(*graph);
-  // What LibTorch does before it runs a graph (preoptimizeGraph of 2.11). No
-  // pass here reads a tensor's data: there may be none yet.
+  // What LibTorch does before it runs a graph (preoptimizeGraph of 2.11), but
+  // for ConstantPooling, which compares tensors' data: there may be none yet.
   torch::jit::PeepholeOptimize(graph, /*disable_shape_peepholes=*/true);
   torch::jit::ConstantPropagationImmutableTypes(graph);
   torch::jit::Autocast(graph);
-  torch::jit::ConstantPooling(graph);
   torch::jit::EliminateDeadCode(graph);
   return graph;
 }

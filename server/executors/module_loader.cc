@@ -18,6 +18,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
+#include "server/executors/constant_stand_ins.h"
+#include "server/executors/inline_check.h"
 #include "server/executors/loop_guard.h"
 #include "server/executors/operator_check.h"
 #include "server/executors/torch_error.h"
@@ -58,14 +60,16 @@ class Loader {
         ThrowIfError(absl::InvalidArgumentError("constants.pkl is no tuple"));
       }
       for (const c10::IValue& constant : table.toTupleRef().elements()) {
-        constants_.push_back(constant);
+        constants_.push_back(filled_ ? constant
+                                     : stand_ins_.StandInFor(constant));
       }
     }
     const c10::IValue root = Unpickle("data");
     if (!root.isObject() || !root.toObjectRef().type()->is_module()) {
       ThrowIfError(absl::InvalidArgumentError("data.pkl holds no module"));
     }
-    ThrowIfError(checked_.Check(*unit_));
+    CheckCode();
+    if (!filled_) stand_ins_.PutBack(*unit_);
     SetEvaluationMode(root);
     return {.unit = unit_, .object = root.toObject()};
   }
@@ -133,6 +137,15 @@ class Loader {
     return {unit_, importer_.loadType(name)};
   }
 
+  // Before any of it runs.
+  void CheckCode() {
+    if (unit_->get_functions().size() == checked_functions_) return;
+    ThrowIfError(checked_.Check(*unit_));  // May bring in more.
+    ThrowIfError(CheckInlining(*unit_));
+    GuardLoops(*unit_);
+    checked_functions_ = unit_->get_functions().size();
+  }
+
   // Called for every object; runs its __setstate__ if it has one.
   c10::intrusive_ptr<c10::ivalue::Object> MakeObject(
       const c10::StrongTypePtr& type, c10::IValue state) {
@@ -147,8 +160,7 @@ class Loader {
             cls->name()->qualifiedName(),
             " runs code at load, which the file does not announce")));
       }
-      ThrowIfError(checked_.Check(*unit_));
-      GuardLoops(*unit_);
+      CheckCode();
       // What C++ code keeps of its state must not lie in a lease.
       if (native) state = OwnTensors(state);
     }
@@ -173,7 +185,9 @@ class Loader {
   const std::shared_ptr<torch::jit::CompilationUnit> unit_;
   std::vector<c10::IValue> constants_;
   torch::jit::SourceImporter importer_;
+  ConstantStandIns stand_ins_;
   OperatorCheck checked_;
+  size_t checked_functions_ = 0;
 };
 
 absl::Status InFile(const TorchScriptArchive& archive,

@@ -78,7 +78,14 @@ absl::Status CurrentExceptionStatus(absl::StatusCode otherwise,
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError("out of host memory");
   } catch (const c10::Error& error) {
-    return absl::Status(otherwise, sentence(error.what_without_backtrace()));
+    const std::string message = error.what_without_backtrace();
+    // Host memory has no exception type of its own in LibTorch.
+    const size_t full = message.find("DefaultCPUAllocator: ");
+    if (full != std::string::npos) {
+      return absl::ResourceExhaustedError(
+          FirstSentence(std::string_view(message).substr(full)));
+    }
+    return absl::Status(otherwise, sentence(message));
   } catch (const std::exception& error) {
     return absl::Status(otherwise, sentence(error.what()));
   } catch (...) {

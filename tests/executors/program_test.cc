@@ -133,6 +133,35 @@ TEST(ProgramTest, OneProgramServesAllItsReplicas) {
   }
 }
 
+TEST(ProgramTest, ConstantsOfOneShapeAreToldApartBeforeTheyAreThere) {
+  // As tracing writes them; their compiler compares them when it loads them.
+  TemporaryFolder folder;
+  torch::jit::Module module = Scripted(
+      "def forward(self, x):\n    return (x + x) * (x + x) + self.weight\n");
+  torch::jit::Graph& graph = *module.get_method("forward").graph();
+  float next = 10;
+  for (torch::jit::Node* node : graph.nodes()) {
+    if (node->kind() != c10::aten::add || next > 11) continue;
+    const torch::jit::WithInsertPoint before(node);
+    node->replaceInput(1, graph.insertConstant(at::full({4}, next++)));
+  }
+  module.save(folder / "m.pt");
+  Devices devices;
+  const at::Tensor x = at::zeros({4});
+  for (Device* device : devices.all) {
+    const auto archive = OpenArchive(folder / "m.pt");
+    const auto program = Program::Load(*archive, nullptr, {});
+    ASSERT_THAT(program, IsOk());
+    const PlacedWeights weights = Place(*archive, *device);
+    const auto instance = *(*program)->Bind(*weights.weights);
+    const auto result =
+        instance->Run(ToInputs((*program)->signature(), {c10::IValue(x)}));
+    ASSERT_THAT(result, IsOk());
+    EXPECT_TRUE(
+        SameBits(result->outputs()[0].value, at::full({4}, 10.0 * 11 + 1)));
+  }
+}
+
 TEST(ProgramTest, AWrongScalarConstantIsDataLoss) {
   // A constant without dimensions is read when the program is loaded.
   TemporaryFolder folder;
