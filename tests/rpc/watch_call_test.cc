@@ -165,7 +165,7 @@ TEST_F(WatchCallTest, ClientsThatLeaveLeaveNothingBehind) {
   });
   for (int i = 0; i < 100; ++i) {
     Watcher watcher(server_);
-    for (int reads = 0; reads < i % 4; ++reads) watcher.Next();
+    if (i % 2 == 1) watcher.Next();  // There is always the model as it is.
     watcher.Leave();
     EXPECT_THAT(watcher.End(), StatusIs(absl::StatusCode::kCancelled));
   }
