@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -76,21 +77,13 @@ struct Value {
     bool operator==(const Tuple&) const;
   };
   // In order. Keys that are no strings are written as text.
-  struct Entry;
-  using Dict = std::vector<Entry>;
+  using Dict = std::vector<std::pair<std::string, Value>>;
 
   std::variant<None, Tensor, int64_t, double, bool, std::string, List, Tuple,
                Dict>
       value;
 
   bool operator==(const Value&) const;
-};
-
-struct Value::Entry {
-  std::string key;
-  Value value;
-
-  bool operator==(const Entry&) const = default;
 };
 
 struct NamedValue {
