@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -77,13 +76,21 @@ struct Value {
     bool operator==(const Tuple&) const;
   };
   // In order. Keys that are no strings are written as text.
-  using Dict = std::vector<std::pair<std::string, Value>>;
+  struct Entry;
+  using Dict = std::vector<Entry>;
 
   std::variant<None, Tensor, int64_t, double, bool, std::string, List, Tuple,
                Dict>
       value;
 
   bool operator==(const Value&) const;
+};
+
+struct Value::Entry {
+  std::string key;
+  Value value;
+
+  bool operator==(const Entry&) const = default;
 };
 
 struct NamedValue {

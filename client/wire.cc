@@ -178,7 +178,7 @@ absl::StatusOr<Value> FromWire(v1::Value& message) {
       Value::Dict dict;
       for (auto& entry : *message.mutable_dict()->mutable_entries()) {
         ASSIGN_OR_RETURN(Value element, FromWire(*entry.mutable_value()));
-        dict.emplace_back(entry.key(), std::move(element));
+        dict.push_back({.key = entry.key(), .value = std::move(element)});
       }
       return Value{std::move(dict)};
     }

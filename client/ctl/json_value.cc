@@ -120,7 +120,7 @@ class ValueReader {
       ASSIGN_OR_RETURN(
           Value value,
           Read(element, type, absl::StrCat(place, ".", key), depth + 1));
-      dict.emplace_back(key, std::move(value));
+      dict.push_back({.key = key, .value = std::move(value)});
     }
     return Value{std::move(dict)};
   }

@@ -17,6 +17,7 @@
 namespace ferry {
 namespace {
 
+using testing::AnyOf;
 using testing::HasSubstr;
 
 constexpr uint64_t kWeightBytes = uint64_t{8} << 20;
@@ -172,7 +173,9 @@ TEST_F(MoveCallTest, ClientsThatLeaveAtAnyMomentLeaveNothingBehind) {
     for (int i = 0; i < round * 20; ++i) (void)server_.pool.table->Moves();
     asked->context.TryCancel();
     const absl::Status end = asked->end.get();
-    EXPECT_THAT(end, StatusIs(absl::StatusCode::kCancelled));
+    // Aborted: the move before is still being undone when this one arrives.
+    EXPECT_THAT(end, AnyOf(StatusIs(absl::StatusCode::kCancelled),
+                           StatusIs(absl::StatusCode::kAborted)));
   }
   EXPECT_THAT(server_.Infer(FloatRequest("large", 3)), IsOk());
 }
