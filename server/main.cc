@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 
 #include "server/base/clock.h"
 #include "server/base/log.h"
@@ -102,6 +103,9 @@ int Main(int argc, char** argv) {
     std::fputs(config->information.c_str(), stdout);
     return EXIT_SUCCESS;
   }
+  // Debian builds Abseil with the search for lock cycles that is meant for
+  // debugging: each lock of gRPC's would look itself up in a graph.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   auto signal = StopSignal::Create();
   if (!signal.ok()) return Fail(signal.status());
   SetLog(config->log_format, config->log_level);

@@ -14,6 +14,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,6 +49,8 @@ struct MoveMark {
 };
 
 struct ModelRecord {
+  static constexpr double kNotRun = std::numeric_limits<double>::infinity();
+
   std::string name;
   int64_t version = 0;
   std::string path;
@@ -60,6 +63,8 @@ struct ModelRecord {
   bool paused = false;       // A stateful model's state is on its way.
   int64_t admissions = 0;
   int64_t pins = 0;
+  // What a run on the cpu took lately, at most; without the lock.
+  std::atomic<double> recent_run_seconds{kNotRun};
 
   Signature signature;
   bool learned = false;

@@ -109,6 +109,7 @@ ModelTable::Pin ModelTable::PinOn(const Admission& admission, DeviceId device) {
     pin.table_ = this;
     pin.record_ = record;
     pin.residence_ = residence.get();
+    pin.version_ = record->version;
     pin.wants_exemplar_ = !record->learned;
     break;
   }
@@ -269,10 +270,26 @@ const std::string& ModelTable::Admission::model() const {
 
 int64_t ModelTable::Admission::version() const { return record_->version; }
 
+absl::Duration ModelTable::Admission::recent_run() const {
+  if (record_ == nullptr) return absl::InfiniteDuration();
+  return absl::Seconds(record_->recent_run_seconds.load());
+}
+
+void ModelTable::Pin::RanFor(absl::Duration run) const {
+  // Two lanes may lose one another's update: it is an estimate.
+  constexpr double kFade = 0.95;
+  std::atomic<double>& recent = record_->recent_run_seconds;
+  const double seconds = absl::ToDoubleSeconds(run);
+  const double before = recent;
+  recent = before == ModelRecord::kNotRun ? seconds
+                                          : std::max(seconds, before * kFade);
+}
+
 ModelTable::Pin::Pin(Pin&& other) noexcept
     : table_(std::exchange(other.table_, nullptr)),
       record_(std::exchange(other.record_, nullptr)),
       residence_(std::exchange(other.residence_, nullptr)),
+      version_(other.version_),
       wants_exemplar_(other.wants_exemplar_) {}
 
 ModelTable::Pin& ModelTable::Pin::operator=(Pin&& other) noexcept {
@@ -280,6 +297,7 @@ ModelTable::Pin& ModelTable::Pin::operator=(Pin&& other) noexcept {
   std::swap(table_, taken.table_);
   std::swap(record_, taken.record_);
   std::swap(residence_, taken.residence_);
+  std::swap(version_, taken.version_);
   std::swap(wants_exemplar_, taken.wants_exemplar_);
   return *this;
 }

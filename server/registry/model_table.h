@@ -67,6 +67,9 @@ class ModelTable {
 
     const std::string& model() const;
     int64_t version() const;
+    // The longest of the model's late runs on the cpu, older ones fading;
+    // infinite before the first, and without a model.
+    absl::Duration recent_run() const;
 
    private:
     friend class ModelTable;
@@ -87,6 +90,9 @@ class ModelTable {
     explicit operator bool() const { return residence_ != nullptr; }
     Instance& instance() const { return *residence_->instance; }
     DeviceId device() const { return residence_->device; }
+    int64_t version() const { return version_; }  // Of the model.
+    // Says what a run on the cpu took.
+    void RanFor(absl::Duration run) const;
     // The model has not been seen running yet: tell Learn.
     bool wants_exemplar() const { return wants_exemplar_; }
 
@@ -95,6 +101,7 @@ class ModelTable {
     ModelTable* table_ = nullptr;
     ModelRecord* record_ = nullptr;
     Residence* residence_ = nullptr;
+    int64_t version_ = 0;
     bool wants_exemplar_ = false;
   };
 

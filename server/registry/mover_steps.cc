@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "server/base/invariant.h"
+#include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/formats/open_model.h"
 #include "server/formats/signature_file.h"
@@ -210,6 +211,16 @@ absl::Status Mover::Work::Fill(Move& move, Residence& residence) {
   const LoadedModel& loaded =
       move.loaded != nullptr ? *move.loaded : *move.record->loaded;
   if (residence.weights.has_value()) {
+    // Page-locked when a GPU first wants it, not when it is read: a model that
+    // never leaves the cpu does not pay, and nobody waits for this move.
+    const absl::Status page_locked =
+        loaded.host.lease().RegisterWith(residence.weights->device());
+    if (!page_locked.ok()) {
+      Log(LogLevel::kWarning, "host memory not page-locked, copies are slower",
+          {{"model", move.spec.name},
+           {"error", std::string(page_locked.message())}});
+    }
+    EndStep(move, MoveStep::kDecide);
     move.mark.step = MoveStep::kCopy;
     ASSIGN_OR_RETURN(const TransferReport copied,
                      rooms.transfers.Copy(
@@ -311,6 +322,7 @@ void Mover::Work::Publish(Move& move) {
   record.residences.erase(dropped, record.residences.end());
   std::ranges::move(move.fresh, std::back_inserter(record.residences));
   move.fresh.clear();
+  record.recent_run_seconds = ModelRecord::kNotRun;
 }
 
 // Waits for the last request that runs on what was retired, and frees it.

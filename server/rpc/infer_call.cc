@@ -50,10 +50,4 @@ void InferCall::End(const absl::Status& status) {
   Finish(ToGrpc(status));
 }
 
-int64_t InferCall::ServedVersion() const {
-  if (version != 0) return version;
-  const auto snapshot = rooms_.table.Get(model);
-  return snapshot.ok() ? snapshot->version : 0;
-}
-
 }  // namespace ferry

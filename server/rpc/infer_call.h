@@ -2,8 +2,8 @@
 // answer.
 //
 // It is at once gRPC's reactor and the scheduler's request: gRPC's thread
-// decodes and submits, a lane's thread encodes and finishes, and no third one
-// is needed. A protocol derives from it and says how to decode and encode.
+// decodes and submits, a lane's thread (or gRPC's, as the Scheduler decides)
+// encodes and finishes, and no third one is needed. A protocol derives from it and says how to decode and encode.
 //
 // Owns:     itself: gRPC's OnDone, which comes after the handler has returned,
 //           after Finish and after OnCancel, deletes it. So nothing may touch
@@ -62,8 +62,6 @@ class InferCall : public grpc::ServerUnaryReactor, public InferRequest {
   // Writes the response.
   virtual absl::Status Encode(const InferAnswer& answer) = 0;
 
-  // The version that answered.
-  int64_t ServedVersion() const;
   uint64_t answer_bytes_max() const { return rooms_.answer_bytes_max; }
 
  private:

@@ -32,7 +32,7 @@ class FerryInferCall final : public InferCall {
 
   absl::Status Encode(const InferAnswer& answer) override {
     response_.set_model(model);
-    response_.set_version(ServedVersion());
+    response_.set_version(answer.version);
     response_.set_device(answer.device.ToString());
     return EncodeOutputs(answer.outputs, answer_bytes_max(),
                          *response_.mutable_outputs());

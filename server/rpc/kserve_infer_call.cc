@@ -27,7 +27,7 @@ absl::Status KServeInferCall::Decode() {
 
 absl::Status KServeInferCall::Encode(const InferAnswer& answer) {
   response_.set_model_name(model);
-  response_.set_model_version(absl::StrCat(ServedVersion()));
+  response_.set_model_version(absl::StrCat(answer.version));
   response_.set_id(request_.id());
   return EncodeKServeOutputs(answer.outputs, request_, answer_bytes_max(),
                              response_);

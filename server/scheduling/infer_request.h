@@ -28,6 +28,7 @@ namespace ferry {
 struct InferAnswer {
   const std::vector<NamedValue>& outputs;
   DeviceId device;
+  int64_t version;  // Of the model that ran.
 };
 
 class InferRequest {

@@ -11,23 +11,51 @@ void RequestQueue::Push(InferRequest& request) {
     INVARIANT(!closed_);
     requests_.push_back(&request);
     size_ = requests_.size();
-    wake = sleepers_ > 0;  // A system call only when somebody sleeps.
+    wake = sleepers_ > borrowed_;  // A system call only when somebody sleeps.
   }
   if (wake) changed_.NotifyOne();
 }
 
 InferRequest* RequestQueue::Pop() {
   MutexLock lock(mutex_);
-  while (requests_.empty()) {
-    if (closed_) return nullptr;
-    ++sleepers_;
+  ++sleepers_;
+  while (requests_.empty() || sleepers_ <= borrowed_) {
+    if (closed_ && requests_.empty()) break;
     changed_.Wait(mutex_);
-    --sleepers_;
   }
+  --sleepers_;
+  if (requests_.empty()) return nullptr;
   InferRequest* request = requests_.front();
   requests_.pop_front();
   size_ = requests_.size();
   return request;
+}
+
+bool RequestQueue::Borrow() {
+  MutexLock lock(mutex_);
+  if (!requests_.empty() || sleepers_ <= borrowed_) return false;
+  ++borrowed_;
+  return true;
+}
+
+InferRequest* RequestQueue::NextShort() {
+  MutexLock lock(mutex_);
+  if (requests_.empty() || !IsShort(*requests_.front())) return nullptr;
+  InferRequest* request = requests_.front();
+  requests_.pop_front();
+  size_ = requests_.size();
+  return request;
+}
+
+void RequestQueue::GiveBack() {
+  bool wake = false;
+  {
+    MutexLock lock(mutex_);
+    INVARIANT(borrowed_ > 0);
+    --borrowed_;
+    wake = !requests_.empty() || closed_;
+  }
+  if (wake) changed_.NotifyOne();
 }
 
 std::deque<InferRequest*> RequestQueue::TakeAll() {

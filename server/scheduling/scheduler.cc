@@ -20,8 +20,13 @@
 namespace ferry {
 namespace {
 
+constexpr DeviceId kCpu{DeviceKind::kCpu, 0};
+
 // A request whose model keeps moving under it follows this often.
 constexpr int kFollowMax = 64;
+
+// So many short requests a borrower runs before it goes back to its own work.
+constexpr int kBorrowedRunsMax = 16;
 
 absl::Status Draining() {
   return absl::UnavailableError("the server is draining; use another");
@@ -65,11 +70,12 @@ class SeriesCache {
 
 struct Scheduler::Lanes {
   Lanes(ModelTable& table_in, Metrics& metrics_in)
-      : table(table_in), metrics(metrics_in) {}
+      : table(table_in), metrics(metrics_in), borrower_series(metrics_in) {}
 
   void RunLane(DeviceId device);
   void RunOne(InferRequest& request, DeviceId device, SeriesCache& cache);
   absl::Status Route(InferRequest& request);
+  bool RunHere(InferRequest& request);
   void End(InferRequest& request, const absl::StatusOr<InferAnswer>& answer);
   void CountEnd();
   RequestQueue& QueueOf(DeviceId device) { return *queues.at(device); }
@@ -82,6 +88,12 @@ struct Scheduler::Lanes {
   // it and then sees zero has seen everybody.
   std::atomic<int64_t> accepted{0};
   std::atomic<bool> draining{false};
+
+  // One thread at a time borrows a lane, so that however wrong an estimate is,
+  // the others go on reading from their sockets.
+  std::atomic<bool> borrowing{false};
+  SeriesCache borrower_series;  // Belongs to that thread.
+
   Mutex mutex;
   CondVar ended;  // `accepted` fell to zero while draining.
 
@@ -122,9 +134,34 @@ void Scheduler::Submit(InferRequest& request) {
     return;
   }
   request.admission_ = *std::move(admission);
+  if (lanes_->RunHere(request)) return;
   if (absl::Status routed = lanes_->Route(request); !routed.ok()) {
     lanes_->End(request, routed);
   }
+}
+
+// On the caller's thread, as the lane of the cpu that it borrows; false when
+// the request is not known to be short or no lane is idle.
+bool Scheduler::Lanes::RunHere(InferRequest& request) {
+  if (!RequestQueue::IsShort(request)) return false;
+  const auto found = queues.find(kCpu);
+  if (found == queues.end() || borrowing.exchange(true)) return false;
+  RequestQueue& queue = *found->second;
+  if (!queue.Borrow()) {
+    borrowing = false;
+    return false;
+  }
+  ++accepted;  // The loan itself: the queue stays until it is given back.
+  RunOne(request, kCpu, borrower_series);
+  for (int i = 1; i < kBorrowedRunsMax; ++i) {
+    InferRequest* const next = queue.NextShort();
+    if (next == nullptr) break;
+    RunOne(*next, kCpu, borrower_series);
+  }
+  queue.GiveBack();
+  borrowing = false;
+  CountEnd();
+  return true;
 }
 
 // Into the shortest queue of those devices that serve the model.
@@ -182,6 +219,7 @@ void Scheduler::Lanes::RunOne(InferRequest& request, DeviceId device,
   auto result = pin.instance().Run(request.inputs);
   const absl::Duration ran = RealClock().Monotonic();
   series.run.Observe(absl::ToDoubleSeconds(ran - pinned));
+  if (device == kCpu) pin.RanFor(ran - pinned);
   series.batch.Observe(1);
   if (!result.ok()) {
     { const ModelTable::Pin ended = std::move(pin); }
@@ -197,7 +235,9 @@ void Scheduler::Lanes::RunOne(InferRequest& request, DeviceId device,
     const ModelTable::Admission admission = std::move(request.admission_);
     const ModelTable::Pin held = std::move(pin);
     const RunResult outputs = *std::move(result);
-    request.Done(InferAnswer{.outputs = outputs.outputs(), .device = device});
+    request.Done(InferAnswer{.outputs = outputs.outputs(),
+                             .device = device,
+                             .version = held.version()});
   }
   series.encode.Observe(absl::ToDoubleSeconds(RealClock().Monotonic() - ran));
   CountEnd();

@@ -33,17 +33,6 @@ absl::StatusOr<WeightSet> WeightStore::Take(DeviceId device,
   return WeightSet(*shelf->second.device, std::move(lease), size_bytes);
 }
 
-absl::Status WeightStore::Register(const WeightSet& host) {
-  INVARIANT(host.device().id().kind == DeviceKind::kCpu);
-  absl::Status first_error;
-  for (const auto& [id, shelf] : shelves_) {
-    if (shelf.device != &host.device()) {
-      first_error.Update(host.lease().RegisterWith(*shelf.device));
-    }
-  }
-  return first_error;
-}
-
 Arena::Usage WeightStore::usage(DeviceId device) const {
   const auto shelf = shelves_.find(device);
   INVARIANT(shelf != shelves_.end());

@@ -39,12 +39,6 @@ class WeightStore {
   // Memory for an image of `size_bytes` (0 is allowed) on `device`, not filled.
   absl::StatusOr<WeightSet> Take(DeviceId device, uint64_t size_bytes);
 
-  // Makes an image in host memory fast to copy from for every other device of
-  // the pool, until its memory is given back. Blocks for as long as it takes to
-  // page-lock the image; others may read it meanwhile. An image that could not
-  // be registered, for which this returns the device's error, is only slower.
-  absl::Status Register(const WeightSet& host);
-
   // INVARIANT: `device` is in the pool.
   Arena::Usage usage(DeviceId device) const;
 

@@ -157,7 +157,9 @@ class Client {
         status.ok() && RightAnswer(load_, Protocol::Bytes(response_));
     const double us =
         std::chrono::duration<double, std::micro>(now - since_).count();
-    const bool again = load_.options.rate == 0 && now < load_.end;
+    const std::unique_ptr<Client> over(load_.options.rate != 0 ? this
+                                                               : nullptr);
+    const bool again = over == nullptr && now < load_.end;
     {
       std::lock_guard lock(load_.mutex);
       load_.latencies_us.push_back(us);
@@ -168,11 +170,7 @@ class Client {
       }
       if (!again && --load_.under_way == 0) load_.idle.notify_all();
     }
-    if (again) {
-      Start(now);
-    } else if (load_.options.rate != 0) {
-      delete this;
-    }
+    if (again) Start(now);  // Else Run() may have destroyed this object.
   }
 
   Load& load_;

@@ -1,9 +1,7 @@
 #include "tests/executors/model_file.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <fcntl.h>
-#include <filesystem>
 #include <unistd.h>
 #include <utility>
 
@@ -16,12 +14,6 @@
 #include "server/executors/torch_types.h"
 
 namespace ferry {
-
-std::string ModelsFolder() {
-  const char* named = std::getenv("FERRY_MODELS_DIR");
-  const std::string folder = named != nullptr ? named : FERRY_MODELS_DIR;
-  return std::filesystem::exists(folder + "/mlp.pt") ? folder : "";
-}
 
 Devices::Devices() {
   StartLibTorch(1);

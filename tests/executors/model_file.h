@@ -1,9 +1,6 @@
 // A test model of build/models, opened, read into host memory and placed on
 // devices: what the registry does for real, in a few lines.
 //
-// The folder is $FERRY_MODELS_DIR, or build/models of the checkout; tests skip
-// where scripts/setup-models has not run.
-//
 // Threads:  one test at a time.
 
 #ifndef TESTS_EXECUTORS_MODEL_FILE_H_
@@ -23,17 +20,9 @@
 #include "server/formats/torchscript_archive.h"
 #include "server/weights/arena.h"
 #include "server/weights/weight_set.h"
+#include "tests/support/models_folder.h"
 
 namespace ferry {
-
-// Empty when the models are not there.
-std::string ModelsFolder();
-
-#define SKIP_WITHOUT_MODELS()                                   \
-  if (ModelsFolder().empty()) {                                 \
-    GTEST_SKIP() << "no test models: run scripts/setup-models"; \
-  }                                                             \
-  static_assert(true)
 
 // cpu, sim:0 and sim:1, known to LibTorch.
 class Devices {

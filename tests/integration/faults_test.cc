@@ -6,6 +6,7 @@
 #include <fstream>
 #include <functional>
 #include <limits>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -15,7 +16,9 @@
 #include <sys/stat.h>
 
 #include "server/base/worker.h"
+#include "tests/formats/test_model.h"
 #include "tests/integration/test_daemon.h"
+#include "tests/support/models_folder.h"
 #include "tests/support/status_matchers.h"
 
 namespace ferry {
@@ -41,6 +44,11 @@ class FaultsTest : public testing::Test {
 
   void Write(const std::string& name, const std::string& bytes) {
     std::ofstream(daemon_.models / name) << bytes;
+  }
+  // One of build/models, which PyTorch made.
+  void CopyTestModel(const std::string& name) {
+    std::filesystem::copy_file(ModelsFolder() + "/" + name,
+                               daemon_.models / name);
   }
   std::string Bytes(const std::string& name) {
     std::ifstream file(daemon_.models / name, std::ios::binary);
@@ -115,6 +123,50 @@ TEST_F(FaultsTest, WeightsThatFailTheirChecksum) {
   bytes[weights + 40] ^= 1;
   Write("flipped.pt", bytes);
   ExpectFileRefused("flipped.pt", StatusCode::kDataLoss, "flipped.pt");
+}
+
+TEST_F(FaultsTest, RecordsThatLie) {
+  const uint64_t far = uint64_t{1} << 40;
+  const auto expect_refused = [&](const ZipLies& lies) {
+    Write("lies.pt", ModelBytes(ModelRecords(), {{"data/0", lies}}));
+    ExpectFileRefused("lies.pt", StatusCode::kInvalidArgument, "data/0");
+  };
+  expect_refused({.size_bytes = far});
+  expect_refused({.stored_size_bytes = 1'000'000});
+  expect_refused({.header_offset_bytes = far});
+  expect_refused({.header_offset_bytes = 0});  // Where another record lies.
+  expect_refused({.local_name = "model/data/9"});
+}
+
+TEST_F(FaultsTest, CodeNestedTooDeep) {
+  std::map<std::string, std::string> records = ModelRecords();
+  records["code/__torch__.py"] = "x = " + std::string(100'000, '(') + "1" +
+                                 std::string(100'000, ')') + "\n";
+  Write("deep.pt", ModelBytes(records));
+  ExpectFileRefused("deep.pt", StatusCode::kInvalidArgument, "brackets");
+}
+
+TEST_F(FaultsTest, ModelsThatReachForFiles) {
+  SKIP_WITHOUT_MODELS();
+  CopyTestModel("reads_file.pt");
+  ExpectFileRefused("reads_file.pt", StatusCode::kInvalidArgument,
+                    "aten::from_file");
+}
+
+TEST_F(FaultsTest, AModelWhoseLoadNeverEnds) {
+  SKIP_WITHOUT_MODELS();
+  CopyTestModel("endless_load.pt");
+  const auto hasty =
+      client::Client::Connect(daemon_.daemon->grpc_address(),
+                              {.call_timeout = absl::Milliseconds(500)});
+  ASSERT_THAT(hasty, IsOk());
+  client::LoadRequest request;
+  request.name = "endless_load";
+  request.devices = {"sim:0"};
+  EXPECT_THAT((*hasty)->Load(request), StatusIs(StatusCode::kDeadlineExceeded));
+  EXPECT_EQ(*daemon_.Run("twice", 3), 7);
+  // The undoing ends when the name is free again.
+  while (client_.Get("endless_load").ok()) std::this_thread::yield();
 }
 
 TEST_F(FaultsTest, DevicesThatAreNotThere) {

@@ -2,7 +2,9 @@
 
 #include "server/scheduling/request_queue.h"
 
+#include <chrono>
 #include <future>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -53,6 +55,33 @@ TEST(RequestQueueTest, CloseWakesEverySleeper) {
         "lane", [&] { EXPECT_EQ(queue.Pop(), nullptr); }));
   }
   queue.Close();
+}
+
+TEST(RequestQueueTest, LendsALaneThatSleepsAndWakesItAfterwards) {
+  RequestQueue queue;
+  EXPECT_FALSE(queue.Borrow()) << "no lane yet";
+  NamedRequest request;
+  std::promise<InferRequest*> popped;
+  std::future<InferRequest*> pop = popped.get_future();
+  const Worker lane("lane", [&] { popped.set_value(queue.Pop()); });
+  while (!queue.Borrow()) std::this_thread::yield();  // Until it sleeps.
+  EXPECT_FALSE(queue.Borrow()) << "lent already";
+
+  queue.Push(request);
+  // Still the borrower's: the lane must not run beside it.
+  EXPECT_EQ(pop.wait_for(std::chrono::milliseconds(20)),
+            std::future_status::timeout);
+  EXPECT_EQ(queue.NextShort(), nullptr) << "not known to be short";
+  queue.GiveBack();
+  EXPECT_EQ(pop.get(), &request);
+}
+
+TEST(RequestQueueTest, LendsNothingWhileRequestsWait) {
+  RequestQueue queue;
+  NamedRequest request;
+  queue.Push(request);
+  EXPECT_FALSE(queue.Borrow());
+  EXPECT_EQ(queue.Pop(), &request);
 }
 
 TEST(RequestQueueTest, TakeAllLeavesNothing) {

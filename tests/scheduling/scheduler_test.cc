@@ -7,10 +7,12 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "server/base/worker.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_pool.h"
 
@@ -20,6 +22,8 @@ namespace {
 struct Answer {
   float y = 0;
   std::string device;
+  int64_t version = 0;
+  std::thread::id thread;
 };
 
 // forward(x) of a model with one float argument.
@@ -38,7 +42,10 @@ struct FloatRequest final : InferRequest {
       ended.set_value(answer.status());
       return;
     }
-    Answer read{.y = 0, .device = answer->device.ToString()};
+    Answer read{.y = 0,
+                .device = answer->device.ToString(),
+                .version = answer->version,
+                .thread = std::this_thread::get_id()};
     const auto& tensor =
         std::get<TensorView>(answer->outputs.front().value.value);
     memcpy(&read.y, tensor.bytes.data(), sizeof read.y);
@@ -75,6 +82,54 @@ TEST_F(SchedulerTest, RunsARequestWhereItsModelServes) {
   FloatRequest on_sim("twice", 3);
   scheduler_->Submit(on_sim);
   EXPECT_EQ(on_sim.end.get()->device, "sim:1");
+}
+
+TEST_F(SchedulerTest, ItsSubmitterRunsAShortRequestOnceItIsKnownToBeShort) {
+  const auto runs_here = [&] {
+    FloatRequest request("twice", 3);
+    scheduler_->Submit(request);
+    const auto answer = request.end.get();
+    EXPECT_THAT(answer, IsOk());
+    EXPECT_EQ(answer->y, 7);
+    return answer->thread == std::this_thread::get_id();
+  };
+  EXPECT_FALSE(runs_here()) << "nothing is known of the model";
+  while (!runs_here()) {
+  }
+  // A move forgets: elsewhere it may take longer.
+  ASSERT_THAT(pool_.Migrate("twice", {"sim:0"}), IsOk());
+  EXPECT_FALSE(runs_here());
+  ASSERT_THAT(pool_.Migrate("twice", {"cpu"}), IsOk());
+  EXPECT_FALSE(runs_here());
+}
+
+TEST_F(SchedulerTest, AModelThatTakesLongRunsOnItsLane) {
+  SaveSlowModel(pool_.models / "slow.pt", 256, 4);
+  ASSERT_THAT(pool_.Load("slow", {"cpu"}), IsOk());
+  for (int i = 0; i < 100; ++i) {
+    FloatRequest request("slow", 1);
+    scheduler_->Submit(request);
+    const auto answer = request.end.get();
+    ASSERT_THAT(answer, IsOk());
+    EXPECT_NE(answer->thread, std::this_thread::get_id());
+  }
+}
+
+TEST_F(SchedulerTest, ShortRequestsOfManySubmittersAllEnd) {
+  std::vector<std::unique_ptr<Worker>> submitters;
+  for (int t = 0; t < 4; ++t) {
+    submitters.push_back(std::make_unique<Worker>("submitter", [&] {
+      for (int i = 0; i < 500; ++i) {
+        FloatRequest request("twice", static_cast<float>(i));
+        scheduler_->Submit(request);
+        const auto answer = request.end.get();
+        ASSERT_THAT(answer, IsOk());
+        EXPECT_EQ(answer->y, 2 * static_cast<float>(i) + 1);
+      }
+    }));
+  }
+  submitters.clear();
+  EXPECT_TRUE(scheduler_->Drain(absl::Seconds(60)));
 }
 
 TEST_F(SchedulerTest, RefusesUnknownModels) {

@@ -4,7 +4,6 @@
 
 #include <cstring>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -93,20 +92,7 @@ TEST_F(WeightStoreTest, OnlyTheRetainedPartOfHostMemoryStaysWarm) {
   EXPECT_EQ(*given_back, std::byte{0});
 }
 
-TEST_F(WeightStoreTest, RegistersAHostImageUntilItDies) {
-  std::optional<WeightSet> weights = *store_->Take(kCpu, kMiB);
-  EXPECT_THAT(store_->Register(*weights), IsOk());
-  EXPECT_THAT(store_->Register(*weights), IsOk());
-  weights.reset();
-  EXPECT_EQ(store_->usage(kCpu).used_bytes, 0);
-}
-
 using WeightStoreDeathTest = WeightStoreTest;
-
-TEST_F(WeightStoreDeathTest, OnlyHostMemoryCanBeRegistered) {
-  const auto weights = store_->Take(kSim0, 1);
-  EXPECT_DEATH((void)store_->Register(*weights), "INVARIANT");
-}
 
 TEST_F(WeightStoreDeathTest, AskingForTheUsageOfNoDeviceIsABug) {
   EXPECT_DEATH(store_->usage({DeviceKind::kCuda, 5}), "INVARIANT");
