@@ -1,6 +1,6 @@
 // The bare server that ferryd's overhead is measured against: gRPC's callback
 // API, the same libraries, the same messages, and nothing else. It answers each
-// infer request with its first input.
+// infer request with its first input, and what perf_analyzer asks before.
 //
 // Usage: bench_echo; prints its port, serves until standard input ends.
 
@@ -31,8 +31,55 @@ class FerryEcho final : public ferry::v1::InferenceService::CallbackService {
   }
 };
 
+constexpr int kFloats = 16;  // 64 bytes.
+
 class KServeEcho final
     : public inference::GRPCInferenceService::CallbackService {
+  static grpc::ServerUnaryReactor* Answered(
+      grpc::CallbackServerContext* context) {
+    auto* reactor = context->DefaultReactor();
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* ServerMetadata(
+      grpc::CallbackServerContext* context,
+      const inference::ServerMetadataRequest*,
+      inference::ServerMetadataResponse* response) override {
+    response->set_name("echo");
+    response->set_version("1");
+    return Answered(context);
+  }
+  grpc::ServerUnaryReactor* ModelMetadata(
+      grpc::CallbackServerContext* context,
+      const inference::ModelMetadataRequest* request,
+      inference::ModelMetadataResponse* response) override {
+    response->set_name(request->name());
+    response->add_versions("1");
+    for (auto* tensor : {response->add_inputs(), response->add_outputs()}) {
+      tensor->set_datatype("FP32");
+      tensor->add_shape(kFloats);
+    }
+    response->mutable_inputs(0)->set_name("x");
+    response->mutable_outputs(0)->set_name("output");
+    return Answered(context);
+  }
+  grpc::ServerUnaryReactor* ModelConfig(
+      grpc::CallbackServerContext* context,
+      const inference::ModelConfigRequest* request,
+      inference::ModelConfigResponse* response) override {
+    auto& config = *response->mutable_config();
+    config.set_name(request->name());
+    auto& input = *config.add_input();
+    input.set_name("x");
+    input.set_data_type(inference::TYPE_FP32);
+    input.add_dims(kFloats);
+    auto& output = *config.add_output();
+    output.set_name("output");
+    output.set_data_type(inference::TYPE_FP32);
+    output.add_dims(kFloats);
+    return Answered(context);
+  }
   grpc::ServerUnaryReactor* ModelInfer(
       grpc::CallbackServerContext* context,
       const inference::ModelInferRequest* request,
@@ -44,9 +91,7 @@ class KServeEcho final
     output->set_datatype(request->inputs(0).datatype());
     *output->mutable_shape() = request->inputs(0).shape();
     response->add_raw_output_contents(request->raw_input_contents(0));
-    auto* reactor = context->DefaultReactor();
-    reactor->Finish(grpc::Status::OK);
-    return reactor;
+    return Answered(context);
   }
 };
 

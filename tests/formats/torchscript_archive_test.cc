@@ -4,14 +4,13 @@
 
 #include "server/formats/torchscript_archive.h"
 
-#include <cstdlib>
 #include <fcntl.h>
 #include <random>
-#include <sstream>
 
 #include <gtest/gtest.h>
 
 #include "tests/formats/test_model.h"
+#include "tests/support/models_folder.h"
 #include "tests/support/status_matchers.h"
 
 namespace ferry {
@@ -244,12 +243,9 @@ TEST(TorchScriptArchiveTest, SurvivesTwentyThousandSpoiltFiles) {
 }
 
 TEST(TorchScriptArchiveTest, OpensRealFiles) {
-  const char* const names = std::getenv("FERRY_TEST_TORCHSCRIPT");
-  if (names == nullptr) {
-    GTEST_SKIP() << "FERRY_TEST_TORCHSCRIPT names no files (path:path)";
-  }
-  std::istringstream list(names);
-  for (std::string path; std::getline(list, path, ':');) {
+  SKIP_WITHOUT_MODELS();
+  for (const char* name : {"mlp", "lm_tied", "silero", "minilm", "resnet18"}) {
+    const std::string path = ModelsFolder() + "/" + name + ".pt";
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     ASSERT_TRUE(fd) << path;
     EXPECT_THAT(TorchScriptArchive::Open(std::move(fd), path), IsOk());
