@@ -47,7 +47,7 @@ class KServeEcho final
       const inference::ServerMetadataRequest*,
       inference::ServerMetadataResponse* response) override {
     response->set_name("echo");
-    response->set_version("1");
+    response->set_version(std::string("1"));
     return Answered(context);
   }
   grpc::ServerUnaryReactor* ModelMetadata(
@@ -55,7 +55,7 @@ class KServeEcho final
       const inference::ModelMetadataRequest* request,
       inference::ModelMetadataResponse* response) override {
     response->set_name(request->name());
-    response->add_versions("1");
+    response->add_versions(std::string("1"));
     for (auto* tensor : {response->add_inputs(), response->add_outputs()}) {
       tensor->set_datatype("FP32");
       tensor->add_shape(kFloats);
