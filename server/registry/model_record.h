@@ -67,6 +67,9 @@ struct ModelRecord {
   std::atomic<double> recent_run_seconds{kNotRun};
 
   Signature signature;
+  // The inputs of a sidecar. Set before the first pin, then constant: read
+  // without the lock by those who hold one.
+  std::vector<TensorShape> declared;
   bool learned = false;
   std::shared_ptr<const Exemplar> exemplar;
   std::string last_error;

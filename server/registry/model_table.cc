@@ -12,6 +12,7 @@
 #include "server/base/status_macros.h"
 #include "server/registry/exemplar.h"
 #include "server/registry/model_record.h"
+#include "server/registry/shape_check.h"
 
 namespace ferry {
 namespace {
@@ -273,6 +274,14 @@ int64_t ModelTable::Admission::version() const { return record_->version; }
 absl::Duration ModelTable::Admission::recent_run() const {
   if (record_ == nullptr) return absl::InfiniteDuration();
   return absl::Seconds(record_->recent_run_seconds.load());
+}
+
+absl::Status ModelTable::Pin::CheckInputs(
+    std::span<const NamedValue> inputs) const {
+  const absl::Status checked = CheckShapes(record_->declared, inputs);
+  if (checked.ok()) return checked;
+  return absl::Status(checked.code(), absl::StrCat(Quoted(record_->name), ": ",
+                                                   checked.message()));
 }
 
 void ModelTable::Pin::RanFor(absl::Duration run) const {

@@ -28,6 +28,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
@@ -91,6 +92,8 @@ class ModelTable {
     Instance& instance() const { return *residence_->instance; }
     DeviceId device() const { return residence_->device; }
     int64_t version() const { return version_; }  // Of the model.
+    // INVALID_ARGUMENT when inputs are not what the model's sidecar declares.
+    absl::Status CheckInputs(std::span<const NamedValue> inputs) const;
     // Says what a run on the cpu took.
     void RanFor(absl::Duration run) const;
     // The model has not been seen running yet: tell Learn.

@@ -307,6 +307,9 @@ void Mover::Work::Publish(Move& move) {
     record.loaded = std::move(move.loaded);
     record.version = move.version;
     record.path = move.version_path;
+    record.declared = move.signature.shape_source == ShapeSource::kSidecar
+                          ? move.signature.input_shapes
+                          : std::vector<TensorShape>();
     record.signature = std::move(move.signature);
     record.learned = false;
     record.exemplar = nullptr;

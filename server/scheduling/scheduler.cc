@@ -211,6 +211,11 @@ void Scheduler::Lanes::RunOne(InferRequest& request, DeviceId device,
     if (!routed.ok()) End(request, routed);
     return;
   }
+  if (absl::Status checked = pin.CheckInputs(request.inputs); !checked.ok()) {
+    { const ModelTable::Pin ended = std::move(pin); }
+    End(request, checked);
+    return;
+  }
   const ModelSeries& series = cache.Of(request.admission_.model());
   series.queue.Observe(absl::ToDoubleSeconds(started - request.submitted_at_));
   const absl::Duration pinned = RealClock().Monotonic();

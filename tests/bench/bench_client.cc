@@ -92,6 +92,7 @@ struct FerryProtocol {
     input->set_name("x");
     auto* tensor = input->mutable_value()->mutable_tensor();
     tensor->set_dtype(ferry::v1::DATA_TYPE_FLOAT32);
+    tensor->add_shape(1);
     tensor->add_shape(kFloats);
     tensor->set_data(load.input.data(), kFloats * sizeof(float));
   }
@@ -119,6 +120,7 @@ struct KServeProtocol {
     auto* input = request.add_inputs();
     input->set_name("x");
     input->set_datatype("FP32");
+    input->add_shape(1);
     input->add_shape(kFloats);
     request.add_raw_input_contents(load.input.data(), kFloats * sizeof(float));
   }

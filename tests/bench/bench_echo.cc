@@ -58,6 +58,7 @@ class KServeEcho final
     response->add_versions(std::string("1"));
     for (auto* tensor : {response->add_inputs(), response->add_outputs()}) {
       tensor->set_datatype("FP32");
+      tensor->add_shape(-1);
       tensor->add_shape(kFloats);
     }
     response->mutable_inputs(0)->set_name("x");
@@ -73,10 +74,12 @@ class KServeEcho final
     auto& input = *config.add_input();
     input.set_name("x");
     input.set_data_type(inference::TYPE_FP32);
+    input.add_dims(-1);
     input.add_dims(kFloats);
     auto& output = *config.add_output();
     output.set_name("output");
     output.set_data_type(inference::TYPE_FP32);
+    output.add_dims(-1);
     output.add_dims(kFloats);
     return Answered(context);
   }

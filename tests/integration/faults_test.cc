@@ -197,6 +197,34 @@ TEST_F(FaultsTest, InputsThatDoNotMatch) {
   ExpectInputsRefused({{"x", {std::string("text")}}}, "x");
 }
 
+TEST_F(FaultsTest, InputsThatAreNotWhatTheSidecarDeclares) {
+  SaveScaleModel(daemon_.models / "declared.pt", 2);
+  Write("declared.json",
+        R"({"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}],
+       "outputs": [{"name": "output", "datatype": "FP32", "shape": [-1, 2]}]})");
+  ASSERT_THAT(daemon_.Load("declared", {"sim:0"}), IsOk());
+  client::Tensor tensor;
+  tensor.shape = {1, 2};
+  tensor.data = std::string(8, '\0');
+  EXPECT_THAT(daemon_.Infer("declared", {{"x", {tensor}}}), IsOk());
+
+  const auto expect_refused = [&](const std::string& shown) {
+    const auto refused = daemon_.Infer("declared", {{"x", {tensor}}});
+    EXPECT_THAT(refused, StatusIs(StatusCode::kInvalidArgument));
+    EXPECT_EQ(std::string(refused.status().message()),
+              "model \"declared\": input \"x\" is " + shown +
+                  ", but the file beside the model declares FP32 [-1, 2]");
+  };
+  tensor.shape = {2, 1};
+  expect_refused("FP32 [2, 1]");
+  tensor.shape = {2};
+  expect_refused("FP32 [2]");
+  tensor.dtype = client::DType::kInt32;
+  tensor.shape = {1, 2};
+  expect_refused("INT32 [1, 2]");
+  ASSERT_THAT(client_.Unload("declared"), IsOk());
+}
+
 TEST_F(FaultsTest, NanAndNothingAreServedAsTheyAre) {
   const auto nan =
       daemon_.Run("twice", std::numeric_limits<float>::quiet_NaN());

@@ -1,0 +1,65 @@
+// CheckShapes: what a sidecar declares holds, any size is any size, and what it
+// leaves out is not its business.
+
+#include "server/registry/shape_check.h"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/status_matchers.h"
+
+namespace ferry {
+namespace {
+
+using testing::HasSubstr;
+
+const std::vector<TensorShape> kDeclared = {
+    {.name = "x", .datatype = "FP32", .shape = {-1, 2}},
+    {.name = "boxes.0", .datatype = "INT64", .shape = {}}};
+
+Value Tensor(DType dtype, std::vector<int64_t> shape) {
+  return {TensorView{.dtype = dtype, .shape = std::move(shape), .bytes = {}}};
+}
+
+void ExpectRefused(const NamedValue& input, const std::string& words) {
+  const absl::Status status = CheckShapes(kDeclared, {{input}});
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(std::string(status.message()), HasSubstr(words));
+}
+
+TEST(ShapeCheckTest, TakesWhatFits) {
+  for (const int64_t rows : {0, 1, 7}) {
+    EXPECT_THAT(
+        CheckShapes(kDeclared,
+                    {{NamedValue{"x", Tensor(DType::kFloat32, {rows, 2})}}}),
+        IsOk());
+  }
+  EXPECT_THAT(
+      CheckShapes(
+          kDeclared,
+          {{NamedValue{"boxes", {Value::List{Tensor(DType::kInt64, {})}}}}}),
+      IsOk());
+}
+
+TEST(ShapeCheckTest, NamesWhatDoesNotFit) {
+  ExpectRefused({"x", Tensor(DType::kFloat32, {1, 3})},
+                "input \"x\" is FP32 [1, 3], but the file beside the model "
+                "declares FP32 [-1, 2]");
+  ExpectRefused({"x", Tensor(DType::kFloat32, {2})}, "is FP32 [2]");
+  ExpectRefused({"x", Tensor(DType::kInt64, {1, 2})}, "is INT64 [1, 2]");
+  ExpectRefused({"boxes", {Value::List{Tensor(DType::kInt64, {1})}}},
+                "\"boxes.0\" is INT64 [1]");
+}
+
+TEST(ShapeCheckTest, LeavesTheRestToTheProgram) {
+  const std::vector<NamedValue> other = {{"y", Tensor(DType::kBool, {9})}};
+  EXPECT_THAT(CheckShapes(kDeclared, other), IsOk());
+  EXPECT_THAT(CheckShapes(kDeclared, {}), IsOk());
+  EXPECT_THAT(CheckShapes({}, other), IsOk());
+}
+
+}  // namespace
+}  // namespace ferry
