@@ -181,6 +181,24 @@ TEST_F(FaultsTest, ModelsThatDoNotFit) {
   ExpectRefused("large", "sim:0", StatusCode::kResourceExhausted, "sim:0");
 }
 
+TEST_F(FaultsTest, ModelsThatDoNotFitInOnePiece) {
+  SaveScaleModel(daemon_.models / "five.pt", 2, uint64_t{5} << 20);
+  SaveScaleModel(daemon_.models / "eight.pt", 2, uint64_t{8} << 20);
+  for (const char* name : {"a", "b", "c"}) {
+    ASSERT_THAT(daemon_.Load(name, {"sim:0"}, "five.pt"), IsOk());
+  }
+  ASSERT_THAT(client_.Unload("a"), IsOk());
+  ASSERT_THAT(client_.Unload("c"), IsOk());
+  const client::Device sim = daemon_.Device("sim:0");
+  ASSERT_GT(sim.capacity_bytes - sim.used_bytes, uint64_t{10} << 20);
+  ExpectRefused("eight", "sim:0", StatusCode::kResourceExhausted,
+                "in one piece");
+  EXPECT_THAT(daemon_.Run("b", 3), IsOk());
+  ASSERT_THAT(client_.Unload("b"), IsOk());
+  ASSERT_THAT(daemon_.Load("eight", {"sim:0"}), IsOk());
+  ASSERT_THAT(client_.Unload("eight"), IsOk());
+}
+
 TEST_F(FaultsTest, InputsThatDoNotMatch) {
   const client::Value floats = TestDaemon::Floats({1});
   client::Tensor too_short;
