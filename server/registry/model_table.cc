@@ -10,9 +10,9 @@
 #include "server/base/absl_view.h"
 #include "server/base/invariant.h"
 #include "server/base/status_macros.h"
+#include "server/registry/declared_shapes.h"
 #include "server/registry/exemplar.h"
 #include "server/registry/model_record.h"
-#include "server/registry/shape_check.h"
 
 namespace ferry {
 namespace {

@@ -15,8 +15,8 @@
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/formats/open_model.h"
-#include "server/formats/signature_file.h"
 #include "server/metrics/catalog.h"
+#include "server/registry/declared_shapes.h"
 #include "server/registry/mover_work.h"
 
 namespace ferry {
@@ -24,33 +24,6 @@ namespace {
 
 absl::Status Stopped() {
   return absl::CancelledError("the move was cancelled and undone");
-}
-
-// The sidecar's shapes belong to the program's arguments.
-absl::Status ApplySidecar(const std::string& text, const std::string& path,
-                          Signature& signature) {
-  ASSIGN_OR_RETURN(const SignatureFile file, ParseSignatureFile(text, path));
-  const auto shapes = [](const std::vector<TensorSpec>& specs) {
-    std::vector<TensorShape> shapes;
-    for (const TensorSpec& spec : specs) {
-      shapes.push_back(
-          {.name = spec.name, .datatype = spec.datatype, .shape = spec.shape});
-    }
-    return shapes;
-  };
-  for (const TensorSpec& spec : file.inputs) {
-    const std::string argument = spec.name.substr(0, spec.name.find('.'));
-    if (std::ranges::find(signature.inputs, argument, &Argument::name) ==
-        signature.inputs.end()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path, ": its sidecar names an input \"", spec.name,
-                       "\" that forward does not take"));
-    }
-  }
-  signature.shape_source = ShapeSource::kSidecar;
-  signature.input_shapes = shapes(file.inputs);
-  signature.output_shapes = shapes(file.outputs);
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -92,7 +65,7 @@ absl::Status Mover::Work::BuildProgram(Move& move, const WeightSet* host) {
   move.signature = move.program->signature();
   if (move.sidecar.has_value()) {
     RETURN_IF_ERROR(
-        ApplySidecar(*move.sidecar, move.version_path, move.signature));
+        ReadDeclaredShapes(*move.sidecar, move.version_path, move.signature));
   }
   return absl::OkStatus();
 }

@@ -1,7 +1,7 @@
 // CheckShapes: what a sidecar declares holds, any size is any size, and what it
 // leaves out is not its business.
 
-#include "server/registry/shape_check.h"
+#include "server/registry/declared_shapes.h"
 
 #include <string>
 #include <vector>
@@ -30,7 +30,7 @@ void ExpectRefused(const NamedValue& input, const std::string& words) {
   EXPECT_THAT(std::string(status.message()), HasSubstr(words));
 }
 
-TEST(ShapeCheckTest, TakesWhatFits) {
+TEST(DeclaredShapesTest, TakesWhatFits) {
   for (const int64_t rows : {0, 1, 7}) {
     EXPECT_THAT(
         CheckShapes(kDeclared,
@@ -44,7 +44,7 @@ TEST(ShapeCheckTest, TakesWhatFits) {
       IsOk());
 }
 
-TEST(ShapeCheckTest, NamesWhatDoesNotFit) {
+TEST(DeclaredShapesTest, NamesWhatDoesNotFit) {
   ExpectRefused({"x", Tensor(DType::kFloat32, {1, 3})},
                 "input \"x\" is FP32 [1, 3], but the file beside the model "
                 "declares FP32 [-1, 2]");
@@ -54,7 +54,7 @@ TEST(ShapeCheckTest, NamesWhatDoesNotFit) {
                 "\"boxes.0\" is INT64 [1]");
 }
 
-TEST(ShapeCheckTest, LeavesTheRestToTheProgram) {
+TEST(DeclaredShapesTest, LeavesTheRestToTheProgram) {
   const std::vector<NamedValue> other = {{"y", Tensor(DType::kBool, {9})}};
   EXPECT_THAT(CheckShapes(kDeclared, other), IsOk());
   EXPECT_THAT(CheckShapes(kDeclared, {}), IsOk());

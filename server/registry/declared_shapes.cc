@@ -1,4 +1,4 @@
-#include "server/registry/shape_check.h"
+#include "server/registry/declared_shapes.h"
 
 #include <algorithm>
 #include <string>
@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "server/base/status_macros.h"
+#include "server/formats/signature_file.h"
 #include "server/registry/exemplar.h"
 
 namespace ferry {
@@ -26,6 +28,32 @@ std::string Shown(const TensorShape& tensor) {
 }
 
 }  // namespace
+
+absl::Status ReadDeclaredShapes(const std::string& text,
+                                const std::string& path, Signature& signature) {
+  ASSIGN_OR_RETURN(const SignatureFile file, ParseSignatureFile(text, path));
+  const auto shapes = [](const std::vector<TensorSpec>& specs) {
+    std::vector<TensorShape> shapes;
+    for (const TensorSpec& spec : specs) {
+      shapes.push_back(
+          {.name = spec.name, .datatype = spec.datatype, .shape = spec.shape});
+    }
+    return shapes;
+  };
+  for (const TensorSpec& spec : file.inputs) {
+    const std::string argument = spec.name.substr(0, spec.name.find('.'));
+    if (std::ranges::find(signature.inputs, argument, &Argument::name) ==
+        signature.inputs.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": its sidecar names an input \"", spec.name,
+                       "\" that forward does not take"));
+    }
+  }
+  signature.shape_source = ShapeSource::kSidecar;
+  signature.input_shapes = shapes(file.inputs);
+  signature.output_shapes = shapes(file.outputs);
+  return absl::OkStatus();
+}
 
 absl::Status CheckShapes(std::span<const TensorShape> declared,
                          std::span<const NamedValue> inputs) {
