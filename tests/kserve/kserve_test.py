@@ -5,6 +5,7 @@ Usage: kserve_test.py BUILD_DIRECTORY     (with tritonclient[grpc] and numpy)
 
 import json
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,9 +27,11 @@ class KServeTest(unittest.TestCase):
         for kind, size in (("mlp", "1MiB"), ("echo", "0")):
             subprocess.run([BUILD / "ferry-make-model", folder / f"{kind}.pt", f"--kind={kind}", f"--bytes={size}"],
                            check=True, stdout=subprocess.DEVNULL)
+        # The same without its sidecar: it takes any dtype and shape.
+        shutil.copy(folder / "echo.pt", folder / "any.pt")
         cls.daemon = subprocess.Popen(
             [BUILD / "ferryd", f"--model-dir={folder}", "--grpc-listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0",
-             "--devices=cpu=1GiB,sim:0=64MiB", "--load=mlp@sim:0", "--load=echo@cpu",
+             "--devices=cpu=1GiB,sim:0=64MiB", "--load=mlp@sim:0", "--load=echo@cpu", "--load=any@cpu",
              f"--address-file={folder / 'address.json'}"], stderr=subprocess.PIPE, text=True)
         for line in cls.daemon.stderr:  # Until it says that it is ready.
             if " ready " in line:
@@ -76,12 +79,12 @@ class KServeTest(unittest.TestCase):
     def test_echoes_raw_contents_bit_for_bit(self):
         for dtype in ("float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "bool"):
             array = (numpy.arange(12).reshape(3, 4) % 2 if dtype == "bool" else numpy.arange(12).reshape(3, 4)).astype(dtype)
-            answer = self.infer("echo", array, request_id="seven")
+            answer = self.infer("any", array, request_id="seven")
             self.assertTrue(numpy.array_equal(answer.as_numpy("output"), array), dtype)
             self.assertEqual(answer.get_response().id, "seven")
 
     def test_serves_nan_and_nothing_as_they_are(self):
-        nan = self.infer("echo", numpy.full((2,), numpy.nan, numpy.float32)).as_numpy("output")
+        nan = self.infer("any", numpy.full((2,), numpy.nan, numpy.float32)).as_numpy("output")
         self.assertTrue(numpy.isnan(nan).all())
         empty = self.infer("echo", numpy.zeros((0, 16), numpy.float32)).as_numpy("output")
         self.assertEqual(empty.shape, (0, 16))
@@ -98,7 +101,8 @@ class KServeTest(unittest.TestCase):
         self.refused("NOT_FOUND", self.infer, "echo", x, model_version="7")
         self.assertIn("y", self.refused("INVALID_ARGUMENT", self.infer, "echo", x, name="y"))
         wanted = triton.InferRequestedOutput("nothing")
-        self.assertIn("nothing", self.refused("INVALID_ARGUMENT", self.infer, "echo", x, outputs=[wanted]))
+        self.assertIn("nothing", self.refused("INVALID_ARGUMENT", self.infer, "any", x, outputs=[wanted]))
+        self.assertIn("FP32 [2]", self.refused("INVALID_ARGUMENT", self.infer, "echo", x))
         self.refused("UNIMPLEMENTED", self.client.get_inference_statistics, "echo")
         self.refused("UNIMPLEMENTED", self.client.get_model_repository_index)
 
