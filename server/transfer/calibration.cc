@@ -20,6 +20,10 @@ constexpr int kCopies = 3;
 // Less would measure calls rather than the link.
 constexpr uint64_t kProbeMinBytes = uint64_t{256} << 10;
 
+// A copy that takes this long is large enough; larger ones would only make a
+// slow link's owner wait for the start.
+constexpr double kCopySecondsEnough = 0.05;
+
 struct Probe {
   WeightSet host;
   WeightSet device;
@@ -40,16 +44,26 @@ std::optional<Probe> TakeProbe(WeightStore& store, DeviceId device) {
   return std::nullopt;
 }
 
-// The best rate of a few copies; the first one also warms what it touches.
+// The best rate of a few copies of `size_max_bytes`, or of the first that takes
+// long. Smaller ones lead up to it, and warm what they touch; their rates do
+// not count, since a processor's cache is faster than any link.
 template <typename Copy>
-absl::StatusOr<double> BestRate(uint64_t size_bytes, const Copy& copy) {
+absl::StatusOr<double> BestRate(uint64_t size_max_bytes, const Copy& copy) {
   double best = 0;
-  for (int i = 0; i < kCopies; ++i) {
+  uint64_t size_bytes = std::min(kProbeMinBytes, size_max_bytes);
+  for (int largest = 0; largest < kCopies;) {
     const Stopwatch watch;
-    RETURN_IF_ERROR(copy());
+    RETURN_IF_ERROR(copy(size_bytes));
     const double seconds =
         std::max(1e-9, absl::ToDoubleSeconds(watch.Elapsed()));
-    best = std::max(best, static_cast<double>(size_bytes) / seconds);
+    const double rate = static_cast<double>(size_bytes) / seconds;
+    if (size_bytes == size_max_bytes) {
+      best = std::max(best, rate);
+      ++largest;
+    } else if (seconds >= kCopySecondsEnough) {
+      return rate;
+    }
+    size_bytes = std::min(2 * size_bytes, size_max_bytes);
   }
   return best;
 }
@@ -68,13 +82,14 @@ absl::StatusOr<Calibration> Calibration::Measure(DevicePool& devices,
     const std::span here(probe->host.data(), size_bytes);
     std::byte* const there = probe->device.data();
 
-    ASSIGN_OR_RETURN(const double in, BestRate(size_bytes, [&] {
-                       return device->CopyIn(there, here);
+    ASSIGN_OR_RETURN(const double in, BestRate(size_bytes, [&](uint64_t bytes) {
+                       return device->CopyIn(there, here.first(bytes));
                      }));
     calibration.links_[{host, id}] = in;
     if (id == host) continue;
-    ASSIGN_OR_RETURN(const double out, BestRate(size_bytes, [&] {
-                       return device->CopyOut(here, there);
+    ASSIGN_OR_RETURN(const double out,
+                     BestRate(size_bytes, [&](uint64_t bytes) {
+                       return device->CopyOut(here.first(bytes), there);
                      }));
     calibration.links_[{id, host}] = out;
   }

@@ -60,6 +60,17 @@ TEST(CalibrationTest, FindsTheRateOfAThrottledLink) {
   EXPECT_GT(calibration->bytes_per_second(kCpu, kSim0), 0);
 }
 
+// Sixteen mebibytes would take a hundred seconds: the test's own time limit
+// sees to it that less is enough.
+TEST(CalibrationTest, MeasuresASlowLinkByLess) {
+  Machine machine("cpu=64MiB,sim:0=16MiB@1MBps");
+  const auto calibration =
+      Calibration::Measure(*machine.devices, *machine.store);
+  ASSERT_THAT(calibration, IsOk());
+  EXPECT_LT(calibration->bytes_per_second(kCpu, kSim0), 1.3e6);
+  EXPECT_GT(calibration->bytes_per_second(kSim0, kCpu), 0);
+}
+
 TEST(CalibrationTest, GivesItsMemoryBack) {
   Machine machine("cpu=64MiB,sim:0=16MiB");
   ASSERT_THAT(Calibration::Measure(*machine.devices, *machine.store), IsOk());
