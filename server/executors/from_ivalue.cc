@@ -24,14 +24,10 @@ absl::Status Refuse(const std::string& name, const std::string& what) {
                                           ", which no answer can carry"));
 }
 
-// Dense, in host memory, and of nobody else.
+// Dense and in host memory.
 at::Tensor OnHost(const at::Tensor& tensor, const AnswerTensors& tensors) {
   const at::Tensor plain = tensor.resolve_conj().resolve_neg();
-  const bool lent = tensors.copy_all ||
-                    std::ranges::find(tensors.lent_elsewhere,
-                                      plain.storage().unsafeGetStorageImpl()) !=
-                        tensors.lent_elsewhere.end();
-  if (plain.device().is_cpu() && !lent) return plain.contiguous();
+  if (plain.device().is_cpu() && !tensors.copy_all) return plain.contiguous();
   at::Tensor host =
       at::empty(plain.sizes(), at::TensorOptions().dtype(plain.scalar_type()));
   host.copy_(plain);

@@ -29,9 +29,6 @@ namespace ferry {
 // The tensors that an answer points into.
 struct AnswerTensors {
   std::vector<at::Tensor> kept;
-  // Storages that must not be lent, since they end or change too soon: the
-  // request's.
-  std::vector<const void*> lent_elsewhere;
   // Nothing may be lent: the model writes to its tensors.
   bool copy_all = false;
 };

@@ -51,17 +51,6 @@ absl::Status ForwardThrew() {
       absl::StrCat("forward threw: ", std::string(status.message())));
 }
 
-// The request's own storages, which an answer must not lend.
-std::vector<const void*> StoragesOf(const torch::jit::Stack& stack) {
-  std::vector<const void*> storages;
-  for (size_t i = 1; i < stack.size(); ++i) {
-    ForEachTensor(stack[i], [&](const at::Tensor& tensor) {
-      storages.push_back(tensor.storage().unsafeGetStorageImpl());
-    });
-  }
-  return storages;
-}
-
 }  // namespace
 
 Instance::Instance(std::unique_ptr<Module> module)
@@ -88,9 +77,6 @@ absl::StatusOr<RunResult> Instance::Run(std::span<const NamedValue> inputs) {
                             stack));
     AnswerTensors& tensors = result.holder_->tensors;
     tensors.copy_all = code.state.stateful;
-    if (module.torch_device.is_cpu()) {
-      tensors.lent_elsewhere = StoragesOf(stack);
-    }
     std::optional<MutexLock> turn;
     if (code.state.stateful) {
       turn.emplace(module.turn);

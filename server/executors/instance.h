@@ -4,9 +4,9 @@
 // and belong to this Instance alone. A model that moves gets another Instance;
 // a live one is never edited.
 //
-// Owns:     its module. Program and WeightSet outlive it. A RunResult owns its
-//           outputs and must die before the Instance (an output may be a view
-//           of a weight).
+// Owns:     its module. Program and WeightSet outlive it. A RunResult must die
+//           before the Instance and before the inputs of its run: an output may
+//           be a view of a weight or of an input.
 // Threads:  Run is thread-safe; for a stateful program calls take turns.
 //           CarryStateFrom needs both instances to be idle.
 // Units:    bytes.

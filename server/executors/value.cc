@@ -53,10 +53,12 @@ std::string_view TorchName(DType dtype) { return RowOf(dtype).torch_name; }
 std::string_view KServeName(DType dtype) { return RowOf(dtype).kserve_name; }
 
 absl::StatusOr<DType> ParseKServeName(std::string_view name) {
+  for (const Row& row : kRows) {
+    if (!name.empty() && row.kserve_name == name) return row.dtype;
+  }
   std::string allowed;
   for (const Row& row : kRows) {
     if (row.kserve_name.empty()) continue;
-    if (row.kserve_name == name) return row.dtype;
     absl::StrAppend(&allowed, allowed.empty() ? "" : ", ",
                     std::string(row.kserve_name));
   }

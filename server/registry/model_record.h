@@ -63,7 +63,7 @@ struct ModelRecord {
   bool paused = false;       // A stateful model's state is on its way.
   int64_t admissions = 0;
   int64_t pins = 0;
-  // What a run on the cpu took lately, at most; without the lock.
+  // What a run on the cpu takes of late, see recent_run(); without the lock.
   std::atomic<double> recent_run_seconds{kNotRun};
 
   Signature signature;

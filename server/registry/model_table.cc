@@ -286,12 +286,13 @@ absl::Status ModelTable::Pin::CheckInputs(
 
 void ModelTable::Pin::RanFor(absl::Duration run) const {
   // Two lanes may lose one another's update: it is an estimate.
-  constexpr double kFade = 0.95;
+  constexpr double kShare = 0.05;
   std::atomic<double>& recent = record_->recent_run_seconds;
-  const double seconds = absl::ToDoubleSeconds(run);
   const double before = recent;
-  recent = before == ModelRecord::kNotRun ? seconds
-                                          : std::max(seconds, before * kFade);
+  const double seconds = absl::ToDoubleSeconds(std::min(run, kRunCountedMax));
+  recent = before == ModelRecord::kNotRun
+               ? seconds
+               : before + kShare * (seconds - before);
 }
 
 ModelTable::Pin::Pin(Pin&& other) noexcept

@@ -47,6 +47,8 @@ class ModelTable {
  public:
   static constexpr size_t kMovesKept = 256;
   static constexpr uint64_t kExemplarBytesMax = uint64_t{4} << 20;
+  // One run that a busy machine drew out says little about the next.
+  static constexpr absl::Duration kRunCountedMax = absl::Microseconds(200);
 
   struct Options {
     size_t models_max = 1024;
@@ -68,8 +70,9 @@ class ModelTable {
 
     const std::string& model() const;
     int64_t version() const;
-    // The longest of the model's late runs on the cpu, older ones fading;
-    // infinite before the first, and without a model.
+    // The mean of the model's last twenty or so runs on the cpu, each counted
+    // as kRunCountedMax at most; infinite before the first, and without a
+    // model.
     absl::Duration recent_run() const;
 
    private:

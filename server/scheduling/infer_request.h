@@ -45,8 +45,8 @@ class InferRequest {
   // has not started ends with CANCELLED.
   std::atomic<bool> cancelled{false};
 
-  // The end. `answer` borrows: encode it before returning. `this` may be
-  // destroyed in it.
+  // The end. `answer` borrows, from `inputs` too: encode it before returning.
+  // `this` may be destroyed in it.
   virtual void Done(const absl::StatusOr<InferAnswer>& answer) = 0;
 
  private:

@@ -1,8 +1,19 @@
 #include "server/scheduling/request_queue.h"
 
+#include "server/base/clock.h"
 #include "server/base/invariant.h"
 
 namespace ferry {
+namespace {
+
+constexpr absl::Duration kBorrowWaitMax = absl::Microseconds(20);
+
+}  // namespace
+
+void RequestQueue::Show() {
+  size_ = requests_.size();
+  lends_ = requests_.empty() && sleepers_ > 0 && !borrowed_;
+}
 
 void RequestQueue::Push(InferRequest& request) {
   bool wake = false;
@@ -10,8 +21,9 @@ void RequestQueue::Push(InferRequest& request) {
     MutexLock lock(mutex_);
     INVARIANT(!closed_);
     requests_.push_back(&request);
-    size_ = requests_.size();
-    wake = sleepers_ > borrowed_;  // A system call only when somebody sleeps.
+    Show();
+    // A system call only when somebody sleeps.
+    wake = LaneIsFree();
   }
   if (wake) changed_.NotifyOne();
 }
@@ -19,40 +31,42 @@ void RequestQueue::Push(InferRequest& request) {
 InferRequest* RequestQueue::Pop() {
   MutexLock lock(mutex_);
   ++sleepers_;
-  while (requests_.empty() || sleepers_ <= borrowed_) {
+  Show();
+  while (requests_.empty() || !LaneIsFree()) {
     if (closed_ && requests_.empty()) break;
     changed_.Wait(mutex_);
   }
   --sleepers_;
-  if (requests_.empty()) return nullptr;
-  InferRequest* request = requests_.front();
-  requests_.pop_front();
-  size_ = requests_.size();
+  InferRequest* request = nullptr;
+  if (!requests_.empty()) {
+    request = requests_.front();
+    requests_.pop_front();
+  }
+  Show();
   return request;
 }
 
 bool RequestQueue::Borrow() {
-  MutexLock lock(mutex_);
-  if (!requests_.empty() || sleepers_ <= borrowed_) return false;
-  ++borrowed_;
-  return true;
-}
-
-InferRequest* RequestQueue::NextShort() {
-  MutexLock lock(mutex_);
-  if (requests_.empty() || !IsShort(*requests_.front())) return nullptr;
-  InferRequest* request = requests_.front();
-  requests_.pop_front();
-  size_ = requests_.size();
-  return request;
+  const absl::Duration until = RealClock().Monotonic() + kBorrowWaitMax;
+  do {
+    if (size_ > 0) return false;
+    if (!lends_) continue;
+    MutexLock lock(mutex_);
+    if (!lends_) continue;
+    borrowed_ = true;
+    Show();
+    return true;
+  } while (RealClock().Monotonic() < until);
+  return false;
 }
 
 void RequestQueue::GiveBack() {
   bool wake = false;
   {
     MutexLock lock(mutex_);
-    INVARIANT(borrowed_ > 0);
-    --borrowed_;
+    INVARIANT(borrowed_);
+    borrowed_ = false;
+    Show();
     wake = !requests_.empty() || closed_;
   }
   if (wake) changed_.NotifyOne();
@@ -62,7 +76,7 @@ std::deque<InferRequest*> RequestQueue::TakeAll() {
   MutexLock lock(mutex_);
   std::deque<InferRequest*> taken;
   taken.swap(requests_);
-  size_ = 0;
+  Show();
   return taken;
 }
 

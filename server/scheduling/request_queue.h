@@ -3,7 +3,8 @@
 //
 // A lane that sleeps can be borrowed: a thread that has just brought a short
 // request runs it itself and saves two thread switches, many times what such a
-// run takes. Between Borrow and GiveBack it counts as a lane that runs.
+// run takes. Between Borrow and GiveBack the borrower counts as a lane that
+// runs.
 //
 // It has no limit of its own: every request in it holds an Admission, and the
 // ModelTable bounds those.
@@ -38,20 +39,13 @@ class RequestQueue {
   // Null once closed and empty.
   InferRequest* Pop();
 
-  // True when nothing waits and a lane sleeps, which then sleeps on until
-  // GiveBack. The borrower runs its own request, then those of NextShort.
+  // True when nothing waits, nobody else borrows and a lane sleeps, which then
+  // sleeps on until GiveBack. Only one, so that however wrong somebody is about
+  // a request being short, others go on reading from their sockets. Spins for
+  // as long as a short run takes until one does: going to sleep, and being
+  // woken, would take longer.
   bool Borrow();
-  // The next one, if it is short; null when none is, and then the borrower
-  // gives back.
-  InferRequest* NextShort();
   void GiveBack();
-
-  // `request` may be run by a borrower: of late its model took less than
-  // kShortRunMax.
-  static constexpr absl::Duration kShortRunMax = absl::Microseconds(50);
-  static bool IsShort(const InferRequest& request) {
-    return request.admission_.recent_run() < kShortRunMax;
-  }
 
   // What is waiting now; whoever calls this owns the requests' ends.
   std::deque<InferRequest*> TakeAll();
@@ -62,13 +56,21 @@ class RequestQueue {
   size_t size() const { return size_; }
 
  private:
+  // A lane sleeps that is not lent.
+  bool LaneIsFree() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return sleepers_ > (borrowed_ ? 1 : 0);
+  }
+  // Says how things are to those who read without the lock.
+  void Show() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   Mutex mutex_;
   CondVar changed_;
   std::deque<InferRequest*> requests_ ABSL_GUARDED_BY(mutex_);
   size_t sleepers_ ABSL_GUARDED_BY(mutex_) = 0;
-  size_t borrowed_ ABSL_GUARDED_BY(mutex_) = 0;  // Of the sleepers.
+  bool borrowed_ ABSL_GUARDED_BY(mutex_) = false;  // One of the sleepers.
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   std::atomic<size_t> size_{0};
+  std::atomic<bool> lends_{false};  // Borrow would get a lane.
 };
 
 }  // namespace ferry

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "server/base/clock.h"
 #include "server/base/invariant.h"
 #include "server/base/mutex.h"
+#include "server/base/status_macros.h"
 #include "server/base/worker.h"
 #include "server/metrics/catalog.h"
 #include "server/scheduling/request_queue.h"
@@ -25,8 +27,9 @@ constexpr DeviceId kCpu{DeviceKind::kCpu, 0};
 // A request whose model keeps moving under it follows this often.
 constexpr int kFollowMax = 64;
 
-// So many short requests a borrower runs before it goes back to its own work.
-constexpr int kBorrowedRunsMax = 16;
+// A request whose model took less than this of late is run by the thread that
+// brings it.
+constexpr absl::Duration kShortRunMax = absl::Microseconds(50);
 
 absl::Status Draining() {
   return absl::UnavailableError("the server is draining; use another");
@@ -41,7 +44,8 @@ class SeriesCache {
  public:
   explicit SeriesCache(Metrics& metrics) : metrics_(metrics) {}
 
-  const ModelSeries& Of(const std::string& model) {
+  ModelSeries Of(const std::string& model) {
+    MutexLock lock(mutex_);
     if (const auto found = series_.find(model); found != series_.end()) {
       return found->second;
     }
@@ -63,17 +67,30 @@ class SeriesCache {
   static constexpr size_t kModelsMax = 1024;
 
   Metrics& metrics_;
-  absl::flat_hash_map<std::string, ModelSeries> series_;
+  Mutex mutex_;
+  absl::flat_hash_map<std::string, ModelSeries> series_ ABSL_GUARDED_BY(mutex_);
+};
+
+// A request that ran: the result may be views of what the pin holds.
+struct Execution {
+  ModelTable::Pin pin;
+  RunResult result;
+  Series encode;
+  absl::Duration ran_at;
 };
 
 }  // namespace
 
 struct Scheduler::Lanes {
   Lanes(ModelTable& table_in, Metrics& metrics_in)
-      : table(table_in), metrics(metrics_in), borrower_series(metrics_in) {}
+      : table(table_in), series_cache(metrics_in) {}
 
   void RunLane(DeviceId device);
-  void RunOne(InferRequest& request, DeviceId device, SeriesCache& cache);
+  void RunOne(InferRequest& request, DeviceId device, RequestQueue* borrowed);
+  absl::StatusOr<std::optional<Execution>> Execute(InferRequest& request,
+                                                   DeviceId device);
+  void Follow(InferRequest& request);
+  void Answer(InferRequest& request, Execution execution);
   absl::Status Route(InferRequest& request);
   bool RunHere(InferRequest& request);
   void End(InferRequest& request, const absl::StatusOr<InferAnswer>& answer);
@@ -81,18 +98,13 @@ struct Scheduler::Lanes {
   RequestQueue& QueueOf(DeviceId device) { return *queues.at(device); }
 
   ModelTable& table;
-  Metrics& metrics;
+  SeriesCache series_cache;
   std::map<DeviceId, std::unique_ptr<RequestQueue>> queues;
 
   // Not ended yet. Counted up before `draining` is read, so that whoever sets
   // it and then sees zero has seen everybody.
   std::atomic<int64_t> accepted{0};
   std::atomic<bool> draining{false};
-
-  // One thread at a time borrows a lane, so that however wrong an estimate is,
-  // the others go on reading from their sockets.
-  std::atomic<bool> borrowing{false};
-  SeriesCache borrower_series;  // Belongs to that thread.
 
   Mutex mutex;
   CondVar ended;  // `accepted` fell to zero while draining.
@@ -143,24 +155,10 @@ void Scheduler::Submit(InferRequest& request) {
 // On the caller's thread, as the lane of the cpu that it borrows; false when
 // the request is not known to be short or no lane is idle.
 bool Scheduler::Lanes::RunHere(InferRequest& request) {
-  if (!RequestQueue::IsShort(request)) return false;
+  if (request.admission_.recent_run() >= kShortRunMax) return false;
   const auto found = queues.find(kCpu);
-  if (found == queues.end() || borrowing.exchange(true)) return false;
-  RequestQueue& queue = *found->second;
-  if (!queue.Borrow()) {
-    borrowing = false;
-    return false;
-  }
-  ++accepted;  // The loan itself: the queue stays until it is given back.
-  RunOne(request, kCpu, borrower_series);
-  for (int i = 1; i < kBorrowedRunsMax; ++i) {
-    InferRequest* const next = queue.NextShort();
-    if (next == nullptr) break;
-    RunOne(*next, kCpu, borrower_series);
-  }
-  queue.GiveBack();
-  borrowing = false;
-  CountEnd();
+  if (found == queues.end() || !found->second->Borrow()) return false;
+  RunOne(request, kCpu, found->second.get());
   return true;
 }
 
@@ -180,43 +178,40 @@ absl::Status Scheduler::Lanes::Route(InferRequest& request) {
 }
 
 void Scheduler::Lanes::RunLane(DeviceId device) {
-  SeriesCache cache(metrics);
   while (InferRequest* request = QueueOf(device).Pop()) {
-    RunOne(*request, device, cache);
+    RunOne(*request, device, nullptr);
   }
 }
 
+// `borrowed` is null on a lane's own thread.
 void Scheduler::Lanes::RunOne(InferRequest& request, DeviceId device,
-                              SeriesCache& cache) {
-  const absl::Duration started = RealClock().Monotonic();
-  if (request.cancelled) {
-    End(request, absl::CancelledError("the client went away"));
-    return;
+                              RequestQueue* borrowed) {
+  auto execution = Execute(request, device);
+  if (borrowed != nullptr) borrowed->GiveBack();
+  if (!execution.ok()) {
+    End(request, execution.status());
+  } else if (!execution->has_value()) {
+    Follow(request);
+  } else {
+    Answer(request, **std::move(execution));
   }
+}
+
+// What only a lane may do. Nothing when the model is no longer on `device`.
+absl::StatusOr<std::optional<Execution>> Scheduler::Lanes::Execute(
+    InferRequest& request, DeviceId device) {
+  const absl::Duration started = RealClock().Monotonic();
+  if (request.cancelled) return absl::CancelledError("the client went away");
   if (request.deadline != absl::InfiniteFuture() &&
       absl::Now() >= request.deadline) {
-    End(request, absl::DeadlineExceededError(absl::StrCat(
-                     "model \"", request.admission_.model(),
-                     "\": the deadline passed while it waited in the queue")));
-    return;
+    return absl::DeadlineExceededError(
+        absl::StrCat("model \"", request.admission_.model(),
+                     "\": the deadline passed while it waited in the queue"));
   }
   ModelTable::Pin pin = table.PinOn(request.admission_, device);
-  if (!pin) {  // The model has moved on: follow it.
-    absl::Status routed = ++request.followed_ > kFollowMax
-                              ? absl::AbortedError(absl::StrCat(
-                                    "model \"", request.admission_.model(),
-                                    "\": it moves faster than requests can "
-                                    "follow; try again"))
-                              : Route(request);
-    if (!routed.ok()) End(request, routed);
-    return;
-  }
-  if (absl::Status checked = pin.CheckInputs(request.inputs); !checked.ok()) {
-    { const ModelTable::Pin ended = std::move(pin); }
-    End(request, checked);
-    return;
-  }
-  const ModelSeries& series = cache.Of(request.admission_.model());
+  if (!pin) return std::nullopt;
+  RETURN_IF_ERROR(pin.CheckInputs(request.inputs));
+  const ModelSeries series = series_cache.Of(request.admission_.model());
   series.queue.Observe(absl::ToDoubleSeconds(started - request.submitted_at_));
   const absl::Duration pinned = RealClock().Monotonic();
   series.pin.Observe(absl::ToDoubleSeconds(pinned - started));
@@ -226,25 +221,39 @@ void Scheduler::Lanes::RunOne(InferRequest& request, DeviceId device,
   series.run.Observe(absl::ToDoubleSeconds(ran - pinned));
   if (device == kCpu) pin.RanFor(ran - pinned);
   series.batch.Observe(1);
-  if (!result.ok()) {
-    { const ModelTable::Pin ended = std::move(pin); }
-    End(request, result.status());
-    return;
+  RETURN_IF_ERROR(result.status());
+  return Execution{.pin = std::move(pin),
+                   .result = *std::move(result),
+                   .encode = series.encode,
+                   .ran_at = ran};
+}
+
+void Scheduler::Lanes::Follow(InferRequest& request) {
+  absl::Status routed =
+      ++request.followed_ > kFollowMax
+          ? absl::AbortedError(absl::StrCat(
+                "model \"", request.admission_.model(),
+                "\": it moves faster than requests can follow; try again"))
+          : Route(request);
+  if (!routed.ok()) End(request, routed);
+}
+
+void Scheduler::Lanes::Answer(InferRequest& request, Execution execution) {
+  if (execution.pin.wants_exemplar()) {
+    table.Learn(execution.pin, request.inputs, execution.result.outputs());
   }
-  if (pin.wants_exemplar()) {
-    table.Learn(pin, request.inputs, result->outputs());
-  }
+  const Series encode = execution.encode;
+  const absl::Duration ran_at = execution.ran_at;
   {
     // Destroyed from the last to the first: outputs may be views of weights,
     // which the pin holds; the admission holds the model itself.
     const ModelTable::Admission admission = std::move(request.admission_);
-    const ModelTable::Pin held = std::move(pin);
-    const RunResult outputs = *std::move(result);
-    request.Done(InferAnswer{.outputs = outputs.outputs(),
-                             .device = device,
-                             .version = held.version()});
+    const Execution held = std::move(execution);
+    request.Done(InferAnswer{.outputs = held.result.outputs(),
+                             .device = held.pin.device(),
+                             .version = held.pin.version()});
   }
-  series.encode.Observe(absl::ToDoubleSeconds(RealClock().Monotonic() - ran));
+  encode.Observe(absl::ToDoubleSeconds(RealClock().Monotonic() - ran_at));
   CountEnd();
 }
 

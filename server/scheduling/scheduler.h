@@ -10,10 +10,9 @@
 //
 // Owns:     the lanes' threads and the queues; a queued request is owned by its
 //           submitter and must live until Done.
-// Threads:  thread-safe. Submit never waits for another request, and runs
-// models
-//           itself only as said, one thread at a time. Done is called on a
-//           lane, or in Submit.
+// Threads:  thread-safe. Submit waits for another request for some microseconds
+//           at most, and runs models itself only as said, one thread at a time.
+//           Done is called on a lane, or in Submit.
 // Units:    absl times.
 // Fails:    through Done: NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED as
 //           ModelTable; DEADLINE_EXCEEDED on leaving the queue too late;

@@ -2,8 +2,10 @@
 
 #include "server/scheduling/request_queue.h"
 
+#include <atomic>
 #include <chrono>
 #include <future>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -71,9 +73,32 @@ TEST(RequestQueueTest, LendsALaneThatSleepsAndWakesItAfterwards) {
   // Still the borrower's: the lane must not run beside it.
   EXPECT_EQ(pop.wait_for(std::chrono::milliseconds(20)),
             std::future_status::timeout);
-  EXPECT_EQ(queue.NextShort(), nullptr) << "not known to be short";
   queue.GiveBack();
   EXPECT_EQ(pop.get(), &request);
+}
+
+TEST(RequestQueueTest, LendsToOneOfManyAtATime) {
+  RequestQueue queue;
+  const Worker lane("lane", [&] { EXPECT_EQ(queue.Pop(), nullptr); });
+  std::atomic<int> inside{0};
+  std::atomic<int> loans{0};
+  {
+    std::vector<std::unique_ptr<Worker>> borrowers;
+    for (int i = 0; i < 4; ++i) {
+      borrowers.push_back(std::make_unique<Worker>("borrower", [&] {
+        for (int mine = 0; mine < 500;) {
+          if (!queue.Borrow()) continue;
+          EXPECT_EQ(++inside, 1);
+          --inside;
+          ++mine;
+          ++loans;
+          queue.GiveBack();
+        }
+      }));
+    }
+  }
+  EXPECT_EQ(loans, 2000);
+  queue.Close();
 }
 
 TEST(RequestQueueTest, LendsNothingWhileRequestsWait) {
