@@ -146,8 +146,14 @@ absl::Status Mover::Work::Copy(Move& move) {
   if (move.plan.read_file) {
     RETURN_IF_ERROR(FillHost(move));
     if (move.program == nullptr) {
-      RETURN_IF_ERROR(BuildProgram(move, &move.loaded->host));
+      LoadedModel& loaded = *move.loaded;
+      RETURN_IF_ERROR(BuildProgram(move, &loaded.host));
       EndStep(move, MoveStep::kWarmup);
+      // The file's code may have written to the bytes that it was given, and
+      // what it left there is what the model now is.
+      RETURN_IF_ERROR(rooms.transfers.Sum(
+          loaded.plan, loaded.host, loaded.checksums, move.stop.get_token()));
+      EndStep(move, MoveStep::kVerify);
       if (move.program->stateful() && move.fresh.size() > 1) {
         return absl::FailedPreconditionError(
             absl::StrCat("model \"", move.spec.name,

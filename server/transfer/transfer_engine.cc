@@ -308,6 +308,20 @@ absl::StatusOr<TransferReport> TransferEngine::Copy(
   return tally.Report();
 }
 
+absl::Status TransferEngine::Sum(const TransferPlan& plan,
+                                 const WeightSet& weights, Checksums& checksums,
+                                 std::stop_token stop) {
+  CheckFits(plan, weights);
+  checksums.assign(plan.chunks.size(), 0);
+  return queue_.Run(
+      plan.chunks.size(),
+      [&](size_t index) {
+        ASSIGN_OR_RETURN(checksums[index], SumOf(weights, plan.chunks[index]));
+        return absl::OkStatus();
+      },
+      stop);
+}
+
 absl::Status TransferEngine::Verify(const TransferPlan& plan,
                                     const WeightSet& weights,
                                     const Checksums& checksums,

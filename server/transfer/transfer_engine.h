@@ -87,6 +87,10 @@ class TransferEngine {
   };
   absl::StatusOr<TransferReport> Copy(const CopyRequest& request);
 
+  // Takes the checksums of an image that is right as it lies.
+  absl::Status Sum(const TransferPlan& plan, const WeightSet& weights,
+                   Checksums& checksums, std::stop_token stop);
+
   // Verifies an image where it lies, without moving a byte.
   absl::Status Verify(const TransferPlan& plan, const WeightSet& weights,
                       const Checksums& checksums, std::stop_token stop);

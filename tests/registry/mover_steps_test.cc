@@ -125,6 +125,16 @@ TEST_F(MoverStepsTest, GivesAStatefulModelOneDeviceOnly) {
               StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
+TEST_F(MoverStepsTest, CarriesWhatTheFilesOwnCodeMadeOfTheWeights) {
+  SaveDoublingModel(pool_.models / "doubling.pt");
+  ASSERT_THAT(pool_.Load("doubling", {"cpu"}), IsOk());
+  EXPECT_EQ(*pool_.Run("doubling", 1), 3);
+  ASSERT_THAT(pool_.Migrate("doubling", {"sim:0"}), IsOk());
+  EXPECT_EQ(*pool_.Run("doubling", 1), 3);
+  ASSERT_THAT(pool_.Migrate("doubling", {"cpu"}), IsOk());
+  EXPECT_EQ(*pool_.Run("doubling", 1), 3);
+}
+
 TEST_F(MoverStepsTest, WaitsForTheLastRunBeforeItFreesTheOldCopy) {
   ASSERT_THAT(pool_.Load("twice", {"sim:0"}), IsOk());
   const auto admission = pool_.table->Admit("twice", 0);

@@ -47,6 +47,21 @@ void SaveCounterModel(const std::string& path) {
   module.save(path);
 }
 
+void SaveDoublingModel(const std::string& path) {
+  torch::jit::Module module("Doubling");
+  module.register_attribute("training", c10::BoolType::get(), false);
+  module.register_attribute("weight", c10::TensorType::get(), torch::ones({1}));
+  module.define(
+      "def forward(self, x):\n"
+      "    return x + self.weight\n"
+      "def __getstate__(self) -> Tuple[Tensor, bool]:\n"
+      "    return (self.weight, self.training)\n"
+      "def __setstate__(self, state: Tuple[Tensor, bool]) -> None:\n"
+      "    self.weight = state[0].mul_(2)\n"
+      "    self.training = state[1]\n");
+  module.save(path);
+}
+
 void SaveThrowingModel(const std::string& path) {
   torch::jit::Module module("Throwing");
   module.register_parameter("weight", torch::zeros({16}), false);

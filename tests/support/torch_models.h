@@ -38,6 +38,9 @@ void SaveScaleModel(const std::string& path, float factor,
 // forward(x) = x + (how often it ran before): an in-place write of a buffer.
 void SaveCounterModel(const std::string& path);
 
+// forward(x) = x + weight, whose ones __setstate__ doubles where they lie.
+void SaveDoublingModel(const std::string& path);
+
 // forward raises AssertionError("no thanks").
 void SaveThrowingModel(const std::string& path);
 
