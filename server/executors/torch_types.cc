@@ -3,7 +3,11 @@
 #include <array>
 #include <utility>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
 #include "server/base/invariant.h"
+#include "server/executors/torch_error.h"
 
 namespace ferry {
 
@@ -59,8 +63,10 @@ c10::Device ToTorchDevice(DeviceId id) {
 c10::DispatchKey KeyOf(c10::Device device) {
   if (device.is_cpu()) return c10::DispatchKey::CPU;
   if (device.is_cuda()) return c10::DispatchKey::CUDA;
-  INVARIANT(device.is_privateuseone());
-  return c10::DispatchKey::PrivateUse1;
+  if (device.is_privateuseone()) return c10::DispatchKey::PrivateUse1;
+  throw StatusError(absl::FailedPreconditionError(
+      absl::StrCat("the model holds a tensor on the device \"", device.str(),
+                   "\", which cannot be carried")));
 }
 
 }  // namespace ferry

@@ -23,7 +23,8 @@ std::optional<DType> FromScalarType(c10::ScalarType type);
 // "sim:N" is LibTorch's PrivateUse1 device N.
 c10::Device ToTorchDevice(DeviceId id);
 
-// The key of plain tensors on that device.
+// The key of plain tensors on that device. Throws FAILED_PRECONDITION for one
+// that no model can serve from ("meta").
 c10::DispatchKey KeyOf(c10::Device device);
 
 }  // namespace ferry
