@@ -1,5 +1,8 @@
 #include "server/executors/baked_constants.h"
 
+#include <vector>
+
+#include "server/base/invariant.h"
 #include "server/executors/graph_walk.h"
 #include "server/executors/ivalue_walk.h"
 #include "server/executors/tree_copy.h"
@@ -56,23 +59,27 @@ void OwnScalars(torch::jit::Graph& graph,
   });
 }
 
-void BindConstants(torch::jit::Graph& graph, StorageMap& storages) {
+void BindConstants(torch::jit::Graph& graph, torch::jit::Graph& values,
+                   StorageMap& storages) {
+  std::vector<const Node*> holders;
+  ForEachNode(values, [&](Node* node) { holders.push_back(node); });
+  auto holder = holders.begin();
   bool accelerator_named = false;
   ForEachNode(graph, [&](Node* node) {
     accelerator_named |=
         IsDevice(*node) && !c10::Device(node->s(c10::attr::value)).is_cpu();
   });
   ForEachNode(graph, [&](Node* node) {
+    INVARIANT(holder != holders.end());
+    const Node& from = **holder++;
     if (IsDevice(*node)) {
       const c10::Device device(node->s(c10::attr::value));
       if (device.is_meta() || (device.is_cpu() && accelerator_named)) return;
       node->s_(c10::attr::value, storages.device().str());
     } else if (IsTensor(*node)) {
-      const at::Tensor& tensor = node->t(c10::attr::value);
+      const at::Tensor& tensor = from.t(c10::attr::value);
       if (tensor.dim() == 0) {
-        if (storages.all_private()) {
-          node->t_(c10::attr::value, tensor.clone());
-        }
+        node->t_(c10::attr::value, tensor.clone());
         return;
       }
       const at::Tensor bound = CopyTensor(tensor, storages);
@@ -80,7 +87,7 @@ void BindConstants(torch::jit::Graph& graph, StorageMap& storages) {
       node->output()->inferTypeFrom(bound);
     } else if (HoldsTensors(*node)) {
       node->ival_(c10::attr::value,
-                  CopyTree(node->ival(c10::attr::value), storages));
+                  CopyTree(from.ival(c10::attr::value), storages));
     }
   });
 }

@@ -70,11 +70,12 @@ absl::StatusOr<RunResult> Instance::Run(std::span<const NamedValue> inputs) {
     torch::jit::Stack stack;
     stack.reserve(code.arguments.count() + 1);
     stack.emplace_back();  // self.
-    RETURN_IF_ERROR(
-        code.arguments.Push(inputs,
-                            {.device = module.torch_device,
-                             .copy_tensors = code.state.writes_inputs},
-                            stack));
+    RETURN_IF_ERROR(code.arguments.Push(
+        inputs,
+        {.device = module.torch_device,
+         // What a model keeps outlives its request.
+         .copy_tensors = code.state.writes_inputs || code.state.stateful},
+        stack));
     AnswerTensors& tensors = result.holder_->tensors;
     tensors.copy_all = code.state.stateful;
     std::optional<MutexLock> turn;
@@ -109,14 +110,7 @@ absl::Status Instance::CarryStateFrom(const Instance& other) {
       Synchronise(from.torch_device);
     }
     const c10::OptionalDeviceGuard guard(Accelerator(to.torch_device));
-    // Code and baked constants as at any start; then the objects as they are
-    // there, weights of that lease becoming weights of this one.
-    to.MakeState();
-    const ImageRange lease =
-        ImageRange::Over(from.weights.data(), from.weights.size_bytes());
-    const PrivateParts none;
-    StorageMap storages(lease, to.weights, none);
-    to.self = CopyTree(from.self, storages);
+    to.TakeStateOf(from);
     Synchronise(to.torch_device);
   } catch (...) {
     const absl::Status status =

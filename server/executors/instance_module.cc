@@ -45,13 +45,29 @@ void Instance::Module::MakeState() {
 
 void Instance::Module::Build(const PrivateParts& private_parts) {
   StorageMap storages(code.range, weights, private_parts);
-  self = CopyTree(c10::IValue(code.module.object), storages);
+  BuildFrom(c10::IValue(code.module.object), *code.graph, storages);
+}
+
+void Instance::Module::TakeStateOf(const Module& from) {
+  const ImageRange lease =
+      ImageRange::Over(from.weights.data(), from.weights.size_bytes());
+  const PrivateParts none;
+  StorageMap storages(lease, weights, none);
+  BuildFrom(from.self, from.graph ? *from.graph : *code.graph, storages);
+  has_state = true;
+}
+
+// One map for both: a constant may be a part of an object.
+void Instance::Module::BuildFrom(const c10::IValue& objects,
+                                 torch::jit::Graph& constants,
+                                 StorageMap& storages) {
+  self = CopyTree(objects, storages);
   if (code.plan) {
     plan = *code.plan;
     return;
   }
-  const std::shared_ptr<torch::jit::Graph> graph = code.graph->copy();
-  BindConstants(*graph, storages);
+  graph = code.graph->copy();
+  BindConstants(*graph, constants, storages);
   plan = torch::jit::Code(graph, "forward");
 }
 

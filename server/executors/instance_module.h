@@ -7,6 +7,8 @@
 #ifndef SERVER_EXECUTORS_INSTANCE_MODULE_H_
 #define SERVER_EXECUTORS_INSTANCE_MODULE_H_
 
+#include <memory>
+
 #include <torch/csrc/jit/runtime/interpreter.h>
 
 #include "absl/status/status.h"
@@ -26,6 +28,9 @@ struct Instance::Module {
   // Gives `self` the state that the file has, before the first run: copies
   // what will be written. May throw.
   void MakeState();
+  // Instead: objects and constants as they are in `from`, weights of its lease
+  // becoming weights of this one. May throw.
+  void TakeStateOf(const Module& from);
 
   const ProgramCode& code;
   const WeightSet& weights;
@@ -33,11 +38,16 @@ struct Instance::Module {
 
   Mutex turn;  // Held for a run when the program is stateful.
   c10::IValue self;
+  // What `plan` was made of, and holds its constants; null where the program's
+  // plan serves.
+  std::shared_ptr<torch::jit::Graph> graph;
   torch::jit::Code plan;
   bool has_state = false;
 
  private:
   void Build(const PrivateParts& private_parts);
+  void BuildFrom(const c10::IValue& objects, torch::jit::Graph& constants,
+                 StorageMap& storages);
 };
 
 }  // namespace ferry

@@ -39,7 +39,6 @@ class StorageMap {
       : from_(from), weights_(weights), private_parts_(private_parts) {}
 
   c10::Device device() const;
-  bool all_private() const { return private_parts_.all; }
   c10::Storage Map(const c10::Storage& storage);
 
  private:

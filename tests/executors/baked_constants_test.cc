@@ -53,7 +53,7 @@ TEST_F(BakedConstantsTest, TensorsAndTheirListsMoveToTheDevice) {
   list->output()->setType(c10::ListType::ofTensors());
   graph->insertNode(list);
   EXPECT_TRUE(HasBakedConstants(*graph));
-  BindConstants(*graph, storages_);
+  BindConstants(*graph, *graph, storages_);
   EXPECT_EQ(ValueOf(*graph, 0).toTensor().device(), sim1_);
   EXPECT_TRUE(ValueOf(*graph, 1).toTensor().device().is_cpu());
   EXPECT_EQ(list->ival(c10::attr::value).toTensorVector()[1].device(), sim1_);
@@ -61,11 +61,11 @@ TEST_F(BakedConstantsTest, TensorsAndTheirListsMoveToTheDevice) {
 
 TEST_F(BakedConstantsTest, ADeviceBecomesTheInstances) {
   const auto on_cpu = GraphOf({c10::Device(c10::kCPU)});
-  BindConstants(*on_cpu, storages_);
+  BindConstants(*on_cpu, *on_cpu, storages_);
   EXPECT_EQ(ValueOf(*on_cpu, 0).toDevice(), sim1_);
   const auto on_gpu =
       GraphOf({c10::Device(c10::kCUDA, 3), c10::Device(c10::kCPU)});
-  BindConstants(*on_gpu, storages_);
+  BindConstants(*on_gpu, *on_gpu, storages_);
   EXPECT_EQ(ValueOf(*on_gpu, 0).toDevice(), sim1_);
   // Made on a GPU and yet on the cpu: meant so.
   EXPECT_EQ(ValueOf(*on_gpu, 1).toDevice(), c10::Device(c10::kCPU));

@@ -8,6 +8,7 @@
 
 #include <ATen/Functions.h>
 #include <c10/core/InferenceMode.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/serialization/import.h>
 
@@ -125,6 +126,72 @@ TEST_F(InstanceTest, AModelThatWritesToItsInputsGetsItsOwn) {
   EXPECT_EQ(FloatsOf(*result)[0], 2);
   EXPECT_EQ(request[0], 1);
   EXPECT_FALSE(model.program->stateful());
+}
+
+TEST_F(InstanceTest, AStateThatWasAnInputOutlivesItsRequest) {
+  for (Device* device : devices_.all) {
+    const ServedModel model = ServeSource(
+        "def forward(self, x):\n"
+        "    y = x + self.buffer\n"
+        "    self.buffer = x\n"
+        "    return y\n",
+        *device);
+    auto request = kOnes;
+    ASSERT_THAT(model.instance->Run({{Floats("x", request)}}), IsOk());
+    request.fill(100);  // Somebody else's by now.
+    const auto result = model.instance->Run({{Floats("x", kOnes)}});
+    ASSERT_THAT(result, IsOk());
+    EXPECT_EQ(FloatsOf(*result)[0], 2) << device->name();
+  }
+}
+
+TEST_F(InstanceTest, StateInABakedConstantIsCarried) {
+  torch::jit::Module counter = Scripted(
+      "def forward(self, x):\n"
+      "    return x + self.weight.add_(1)\n");
+  const auto graph =
+      torch::jit::toGraphFunction(counter.get_method("forward").function())
+          .graph();
+  for (torch::jit::Node* node : graph->nodes()) {
+    if (node->kind() != c10::prim::GetAttr) continue;
+    const torch::jit::WithInsertPoint here(node);
+    node->output()->replaceAllUsesWith(graph->insertConstant(at::zeros({4})));
+    break;
+  }
+  const std::string path = folder_ / "constant.pt";
+  counter.save(path);
+  const ServedModel model = Serve(path, devices_.cpu, devices_);
+  ASSERT_TRUE(model.program->stateful());
+  const PlacedWeights on_sim = Place(*model.archive, *devices_.sim0);
+  ASSERT_THAT(model.instance->Run({{Floats("x", kOnes)}}), IsOk());
+  ASSERT_THAT(model.instance->Run({{Floats("x", kOnes)}}), IsOk());
+
+  auto moved = *model.program->Bind(*on_sim.weights);
+  ASSERT_THAT(moved->Run({{Floats("x", kOnes)}}), IsOk());  // A warm-up.
+  ASSERT_THAT(moved->CarryStateFrom(*model.instance), IsOk());
+  const auto there = moved->Run({{Floats("x", kOnes)}});
+  ASSERT_THAT(there, IsOk());
+  EXPECT_EQ(FloatsOf(*there)[0], 1 + 3);
+
+  auto back = *model.program->Bind(*model.host.weights);
+  ASSERT_THAT(back->CarryStateFrom(*moved), IsOk());
+  const auto here = back->Run({{Floats("x", kOnes)}});
+  ASSERT_THAT(here, IsOk());
+  EXPECT_EQ(FloatsOf(*here)[0], 1 + 4);
+}
+
+TEST_F(InstanceTest, AStateThatCannotBeCarriedIsRefused) {
+  const ServedModel model = ServeSource(
+      "def forward(self, x):\n"
+      "    self.buffer = torch.zeros([4], device=\"meta\")\n"
+      "    return x + self.weight\n",
+      devices_.cpu);
+  const PlacedWeights on_sim = Place(*model.archive, *devices_.sim0);
+  ASSERT_THAT(model.instance->Run({{Floats("x", kOnes)}}), IsOk());
+  auto moved = *model.program->Bind(*on_sim.weights);
+  const absl::Status carried = moved->CarryStateFrom(*model.instance);
+  EXPECT_THAT(carried, StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(std::string(carried.message()), HasSubstr("\"meta\""));
 }
 
 TEST_F(InstanceTest, ADeviceWithoutRoomRefusesTheRunAndGoesOn) {
