@@ -113,11 +113,11 @@ class Parser {
   void AddInfer() {
     CLI::App* infer = AddModelCommand("infer", "Run a model on inputs");
     AddVersion(infer, "Only if this one is loaded");
-    json_ = infer->add_option(
-        "--json", line_.json_file,
-        "Print JSON; with FILE (- is standard input) read the\n"
-        "inputs from it: {\"x\": [[1.0, 2.0]]}");
-    json_->type_name("[FILE]")->expected(0, 1);
+    infer
+        ->add_option("--input", line_.input_file,
+                     "Read the inputs from a file of JSON, - is standard\n"
+                     "input: {\"x\": [[1.0, 2.0]]}")
+        ->type_name("FILE");
     infer
         ->add_option("--npy", line_.npy,
                      "Read one input from a .npy file; may be repeated")
@@ -199,7 +199,6 @@ class Parser {
             absl::StrCat("--npy=", npy, ": must be ARG=FILE"));
       }
     }
-    line_.json = line_.json || json_->count() > 0;
     line_.is_load = repeat_->count() > 0 || duration_option_->count() > 0;
     return absl::OkStatus();
   }
@@ -240,7 +239,6 @@ class Parser {
   std::string duration_;
   std::string wait_;
   std::string shell_;
-  CLI::Option* json_ = nullptr;
   CLI::Option* repeat_ = nullptr;
   CLI::Option* duration_option_ = nullptr;
 };

@@ -37,7 +37,7 @@ struct CommandLine {
   absl::Duration wait;
 
   // Of infer.
-  std::string json_file;         // "-" is standard input; empty: none.
+  std::string input_file;        // "-" is standard input; empty: none.
   std::vector<std::string> npy;  // ARG=FILE.
   bool random = false;
   uint64_t seed = 1;

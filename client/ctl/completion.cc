@@ -72,7 +72,7 @@ constexpr std::string_view kBody = R"script(  for word in "${before[@]}"; do
 )script";
 
 // Options whose values are files, and those whose values nobody can guess.
-constexpr std::string_view kFiled = "infer:--json | *:--out-dir";
+constexpr std::string_view kFiled = "*:--input | *:--out-dir";
 constexpr std::string_view kValued =
     "*:--npy | *:--path | *:--server | *:--timeout | load:--version | "
     "infer:--version | *:--seed | *:--repeat | *:--duration | *:--clients | "

@@ -44,12 +44,12 @@ absl::StatusOr<std::vector<NamedValue>> GatherInputs(const CommandLine& line,
                                                      std::stop_token stop) {
   std::vector<NamedValue> inputs;
   Signature signature;
-  if (!line.json_file.empty() || line.random) {
+  if (!line.input_file.empty() || line.random) {
     ASSIGN_OR_RETURN(Model model, client.Get(line.model, stop));
     signature = std::move(model.signature);
   }
-  if (!line.json_file.empty()) {
-    ASSIGN_OR_RETURN(const Json json, ReadJson(line.json_file, console));
+  if (!line.input_file.empty()) {
+    ASSIGN_OR_RETURN(const Json json, ReadJson(line.input_file, console));
     ASSIGN_OR_RETURN(inputs, InputsFromJson(json, signature));
   }
   for (const std::string& npy : line.npy) {

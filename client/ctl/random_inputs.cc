@@ -66,7 +66,7 @@ absl::StatusOr<std::vector<NamedValue>> RandomInputs(
     if (argument.type != "Tensor") {
       return absl::InvalidArgumentError(absl::StrCat(
           "input ", argument.name, ": it is of type ", argument.type,
-          ", which --random cannot make up; give it with --json"));
+          ", which --random cannot make up; give it with --input"));
     }
     const auto known = std::ranges::find(signature.input_shapes, argument.name,
                                          &TensorShape::name);
@@ -74,7 +74,7 @@ absl::StatusOr<std::vector<NamedValue>> RandomInputs(
       return absl::InvalidArgumentError(absl::StrCat(
           "input ", argument.name,
           ": its shape is not known, so --random cannot make it up; give it "
-          "with --json or --npy, or write the model's .json file"));
+          "with --input or --npy, or write the model's .json file"));
     }
     ASSIGN_OR_RETURN(Tensor tensor, RandomTensor(*known, random));
     given.push_back({.name = argument.name, .value = Value{std::move(tensor)}});

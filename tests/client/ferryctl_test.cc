@@ -230,7 +230,7 @@ TEST_F(FerryctlTest, HelpNamesEveryCommandAndItsOptions) {
 
 TEST_F(FerryctlTest, InfersFromJsonOnStandardInput) {
   server_.Put(FakeModel("vad"));
-  const Outcome answer = Run({"infer", "vad", "--json", "-"},
+  const Outcome answer = Run({"infer", "vad", "--json", "--input", "-"},
                              R"({"inputs": {"x": [[1, 2, 3, 4]], "sr": 5}})");
   EXPECT_EQ(answer.status, 0) << answer.err;
   const Json json = Json::parse(answer.out);
@@ -242,13 +242,24 @@ TEST_F(FerryctlTest, InfersFromJsonOnStandardInput) {
   EXPECT_EQ(json.at("outputs").at("sr"), 5);
 }
 
+TEST_F(FerryctlTest, JsonIsASwitchInFrontOfAModelToo) {
+  server_.Put(FakeModel("vad"));
+  const Outcome answer = Run({"infer", "--json", "vad", "--random"});
+  EXPECT_EQ(answer.status, 0) << answer.err;
+  EXPECT_EQ(Json::parse(answer.out).at("model"), "vad");
+  EXPECT_EQ(Json::parse(Run({"migrate", "--json", "vad", "--to=sim:0"}).out)
+                .at("report")
+                .at("to"),
+            Json::array({"sim:0"}));
+}
+
 TEST_F(FerryctlTest, InfersFromFilesAndWritesFiles) {
   server_.Put(FakeModel("vad"));
   const Tensor tensor{DType::kFloat32, {2}, std::string(8, '\0')};
   ASSERT_THAT(WriteFile(folder_ / "x.npy", *FormatNpy(tensor)), IsOk());
   ASSERT_THAT(WriteFile(folder_ / "sr.json", "{\"sr\": 16000}"), IsOk());
   const Outcome answer = Run(
-      {"infer", "vad", "--npy", "x=" + (folder_ / "x.npy").string(), "--json",
+      {"infer", "vad", "--npy", "x=" + (folder_ / "x.npy").string(), "--input",
        folder_ / "sr.json", "--out-dir", folder_ / "out" / "deep"});
   EXPECT_EQ(answer.status, 0) << answer.err;
   EXPECT_EQ(*ReadFile(folder_ / "out/deep/x.npy"), *FormatNpy(tensor));
@@ -267,10 +278,10 @@ TEST_F(FerryctlTest, InfersAtRandomAndShowsTheAnswer) {
 
 TEST_F(FerryctlTest, SaysWhichInputIsWrong) {
   server_.Put(FakeModel("vad"));
-  const Outcome text = Run({"infer", "vad", "--json=-"}, "{\"x\": \"a\"}");
+  const Outcome text = Run({"infer", "vad", "--input=-"}, "{\"x\": \"a\"}");
   EXPECT_EQ(text.status, 3);
   EXPECT_THAT(text.err, HasSubstr("input x: "));
-  EXPECT_THAT(Run({"infer", "vad", "--json=-"}, "{x}").err,
+  EXPECT_THAT(Run({"infer", "vad", "--input=-"}, "{x}").err,
               HasSubstr("standard input: not JSON"));
   const Outcome file = Run({"infer", "vad", "--npy=x=/nowhere/x.npy"});
   EXPECT_EQ(file.status, 5);

@@ -79,7 +79,7 @@ TEST(RandomInputsTest, SaysWhatMustBeGiven) {
   inputs = RandomInputs(signature, 1, {});
   EXPECT_THAT(std::string(inputs.status().message()),
               HasSubstr("input ids: it is of type List[int]"));
-  EXPECT_THAT(std::string(inputs.status().message()), HasSubstr("--json"));
+  EXPECT_THAT(std::string(inputs.status().message()), HasSubstr("--input"));
   signature = TwoTensors();
   signature.input_shapes[0].shape = {1 << 20, 1 << 20};
   EXPECT_THAT(RandomInputs(signature, 1, {}),
