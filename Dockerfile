@@ -18,11 +18,10 @@ LABEL org.opencontainers.image.title="ferry" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/ferry /opt/ferry
 COPY LICENSE /opt/ferry/LICENSE
-# They stand over a file of --config, and under flags.
+# The image's settings are a file, not variables: those would stand over whatever file is mounted in its place.
+COPY deploy/image/ferry.toml /etc/ferry/ferry.toml
 ENV PATH=/opt/ferry/bin:$PATH \
-    FERRY_GRPC_LISTEN=0.0.0.0:8001 \
-    FERRY_METRICS_LISTEN=0.0.0.0:8002 \
-    FERRY_MODEL_DIR=/models
+    FERRY_CONFIG=/etc/ferry/ferry.toml
 RUN mkdir /models
 USER 65532:65532
 EXPOSE 8001 8002
