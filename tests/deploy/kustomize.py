@@ -5,6 +5,7 @@ lists are replaced), configMapGenerator with files (without the hash that kustom
 else in a kustomization is refused, so that nothing is silently left out.
 """
 
+import tomllib
 from pathlib import Path
 
 import yaml
@@ -61,20 +62,54 @@ def containers(manifests):
 
 
 def dangling(manifest, folder, where):
-    """What a Deployment or a Service of an overlay names and the overlay does not have."""
+    """What a manifest of an overlay names and the overlay does not have: maps, ports, and pods that its selectors fit."""
     if "overlays" not in str(where):
         return
     siblings = render(folder.parents[1] / where)
     if manifest["kind"] == "Deployment":
-        maps = {m["metadata"]["name"] for m in siblings if m["kind"] == "ConfigMap"}
-        for volume in manifest["spec"]["template"]["spec"]["volumes"]:
+        pod = manifest["spec"]["template"]["spec"]
+        maps = {m["metadata"]["name"]: m["data"] for m in siblings if m["kind"] == "ConfigMap"}
+        for volume in pod["volumes"]:
             if "configMap" in volume and volume["configMap"]["name"] not in maps:
                 yield f"no ConfigMap {volume['configMap']['name']}"
         for container in containers([manifest]):
             if ":" not in container["image"]:
                 yield f"the image of {container['name']} has no tag"
+            settings = tomllib.loads(maps["ferry-config"]["ferry.toml"])
+            listened = {name: int(settings[f"{name}-listen"].rsplit(":")[1]) for name in ("grpc", "metrics")}
+            if listened != {port["name"]: port["containerPort"] for port in container["ports"]}:
+                yield f"the ports of {container['name']} are not those of ferry.toml"
+            for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+                if container[probe]["grpc"]["port"] != listened["grpc"]:
+                    yield f"the {probe} of {container['name']} does not ask the port of grpc-listen"
     if manifest["kind"] == "Service":
         ports = {port["name"] for container in containers(siblings) for port in container["ports"]}
         for port in manifest["spec"]["ports"]:
             if port["targetPort"] not in ports:
                 yield f"no container has the port {port['targetPort']}"
+    labels = next(m for m in siblings if m["kind"] == "Deployment")["spec"]["template"]["metadata"]["labels"]
+    for selector in selectors(manifest):
+        if not selector.items() <= labels.items():
+            yield f"the pods do not have the labels {selector}"
+
+
+def selectors(manifest):
+    """Every choice of pods by their labels."""
+    spec = manifest.get("spec", {})
+    if manifest["kind"] == "Service":
+        yield spec["selector"]
+    elif "selector" in spec:
+        yield spec["selector"]["matchLabels"]
+    if manifest["kind"] == "Deployment":
+        for constraint in spec["template"]["spec"]["topologySpreadConstraints"]:
+            yield constraint["labelSelector"]["matchLabels"]
+
+
+def unmonitored(monitor, manifests):
+    """What a ServiceMonitor names and the Service does not have."""
+    service = next(m for m in manifests if m["kind"] == "Service")
+    if not monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items():
+        yield f"the Service does not have the labels {monitor['spec']['selector']['matchLabels']}"
+    for endpoint in monitor["spec"]["endpoints"]:
+        if endpoint.get("port") not in {port["name"] for port in service["spec"]["ports"]}:
+            yield f"the Service has no port named {endpoint.get('port')}"
