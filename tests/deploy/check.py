@@ -1,10 +1,10 @@
-"""Checks deploy/ against the code: names of metrics, labels and configuration keys, and Kubernetes' own schemas.
+"""Checks deploy/ against the code: metrics, their labels and the values of those, configuration keys, Kubernetes' own schemas.
 
     .venv-models/bin/python tests/deploy/check.py
 
-Every fault is printed on one line; the exit code says whether there was one. Metrics are those of server/metrics/catalog.h;
-configuration keys those that build/release/ferryd --help lists, when it is built. Manifests are rendered as kustomize does
-(see kustomize.py beside this file) and validated strictly, without a cluster.
+Every fault is printed on one line; the exit code says whether there was one. Metrics are those of server/metrics/catalog.h, in
+the tests of the rules too; configuration keys those that build/release/ferryd --help lists, when it is built. Manifests are
+rendered as kustomize does (see kustomize.py beside this file) and validated strictly, without a cluster.
 """
 
 import json
@@ -21,51 +21,106 @@ import kustomize
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES_VERSIONS = ("1.29", "1.34")
-SCRAPE_LABELS = {"job", "instance", "le"}
+SCRAPE_LABELS = {"job", "instance"}
 DRAIN_MAX_DEFAULT = "30s"
 HISTOGRAM_SUFFIXES = ("_bucket", "_sum", "_count")
 
-ROW = re.compile(r'MetricRow k\w+ = \{\s*"(ferry_\w+)",\s*MetricType::k(\w+),\s*((?:"[^"]*"\s*)+),\s*\{([^}]*)\}')
+ROW = re.compile(r'MetricRow k\w+ = \{\s*"(ferry_\w+)",\s*MetricType::k(\w+),\s*((?:"[^"]*"\s*)+),\s*'
+                 r'\{([^}]*)\}(?:,\s*Buckets::k(\w+))?')
 NAME = re.compile(r"\bferry_\w+")
+RECORDED = re.compile(r"\bferry:\w[\w:]*")
 GROUPING = re.compile(r"\b(?:by|without) \(([^)]*)\)")
-MATCHERS = re.compile(r"(ferry_\w+)\{([^}]*)\}")
-TEMPLATE_LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+MATCHERS = re.compile(r"(ferry[_:][\w:]+)\{([^}]*)\}")
+MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"')
+PLACE = re.compile(r"disk|cpu|(?:sim|cuda):\d+|several|auto")
+CODES = set("""OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED
+    RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS
+    UNAUTHENTICATED""".split())
+
+
+class Metric:
+    """A row of the catalogue: its labels, and those of their values that are a closed set."""
+
+    def __init__(self, help_text, labels, bounds):
+        self.labels = labels
+        self.values = {"code": CODES.__contains__, "from": PLACE.fullmatch, "to": PLACE.fullmatch, "device": PLACE.fullmatch}
+        if "step" in labels:  # "... in each step: queue, pin, run, encode."
+            self.values["step"] = re.search(r": ([\w, ]+)\.$", help_text)[1].split(", ").__contains__
+        if "state" in labels:
+            states = re.search(r"kNames = \{([^}]*)\}", (ROOT / "server/registry/model_state.cc").read_text())[1]
+            self.values["state"] = re.findall(r"[A-Z]+", states).__contains__
+        if bounds:
+            self.labels = labels | {"le"}
+            self.values["le"] = {*bounds, float("inf")}.__contains__
+
+    def has_value(self, label, value):
+        return bool(self.values.get(label, lambda _: True)(float(value) if label == "le" else value))
 
 
 def catalogue():
-    """{exported name: its labels}: a histogram exports three."""
+    """{exported name: its Metric}: a histogram exports three."""
+    bounds = dict(re.findall(r"k(\w+)Bounds = \{([^}]*)\}", (ROOT / "server/metrics/catalog.cc").read_text()))
     exported = {}
-    for name, kind, _, labels in ROW.findall((ROOT / "server/metrics/catalog.h").read_text()):
-        suffixes = HISTOGRAM_SUFFIXES if kind == "Histogram" else ("",)
-        for suffix in suffixes:
-            exported[name + suffix] = set(re.findall(r'"(\w+)"', labels))
+    for name, kind, help_text, labels, buckets in ROW.findall((ROOT / "server/metrics/catalog.h").read_text()):
+        help_text = "".join(re.findall(r'"([^"]*)"', help_text))
+        for suffix in HISTOGRAM_SUFFIXES if kind == "Histogram" else ("",):
+            of_suffix = {float(bound) for bound in bounds[buckets].split(",")} if suffix == "_bucket" else set()
+            exported[name + suffix] = Metric(help_text, set(re.findall(r'"(\w+)"', labels)), of_suffix)
     return exported
 
 
+def recorded():
+    return {rule["record"] for group in rule_groups() for rule in group["rules"] if "record" in rule}
+
+
+def rule_groups():
+    return yaml.safe_load((ROOT / "deploy/prometheus/ferry.rules.yaml").read_text())["groups"]
+
+
 def check_expression(where, expression, metrics, faults):
-    """Each metric exists, and each label that is grouped by or matched is one of its labels."""
-    names = set(NAME.findall(expression)) - SCRAPE_LABELS
+    """Each metric exists or is recorded, each label that is grouped by or matched is one of its labels, with values it has."""
+    names = set(NAME.findall(expression))
     known = set(SCRAPE_LABELS)
     for name in sorted(names):
-        if name not in metrics:
+        if name in metrics:
+            known |= metrics[name].labels
+        else:
             faults.append(f"{where}: {name} is not in server/metrics/catalog.h")
-        known |= metrics.get(name, set())
+    for name in sorted(set(RECORDED.findall(expression)) - recorded()):
+        faults.append(f"{where}: {name} is recorded by no rule")
     if "ferry:" not in expression:
         for labels in GROUPING.findall(expression):
             for label in set(re.split(r",\s*", labels)) - known:
                 faults.append(f"{where}: no metric of the expression has the label {label}")
     for name, matchers in MATCHERS.findall(expression):
-        for label in re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", matchers):
-            if label not in metrics.get(name, set()) | SCRAPE_LABELS:
+        if name not in metrics:
+            continue
+        for label, operator, value in MATCHER.findall(matchers):
+            if label not in metrics[name].labels | SCRAPE_LABELS:
                 faults.append(f"{where}: {name} has no label {label}")
+            for one in value.split("|") if "~" in operator else [value]:
+                if not one.startswith("$") and not metrics[name].has_value(label, one):
+                    faults.append(f"{where}: {name} is never {label}={one}")
     return names
 
 
 def check_rules(metrics, faults):
-    path = ROOT / "deploy/prometheus/ferry.rules.yaml"
-    for group in yaml.safe_load(path.read_text())["groups"]:
+    for group in rule_groups():
         for rule in group["rules"]:
-            check_expression(f"{path.name}: {rule.get('alert') or rule.get('record')}", rule["expr"], metrics, faults)
+            check_expression(f"ferry.rules.yaml: {rule.get('alert') or rule.get('record')}", rule["expr"], metrics, faults)
+
+
+def check_rule_tests(metrics, faults):
+    """What the tests feed to the rules are series that ferryd exports: with all their labels, and values that those have."""
+    path = ROOT / "tests/deploy/ferry.rules.test.yaml"
+    for test in yaml.safe_load(path.read_text())["tests"]:
+        for series in (given["series"] for given in test["input_series"]):
+            where = f"{path.name}: {series}"
+            check_expression(where, series, metrics, faults)
+            metric = metrics.get(NAME.match(series)[0])
+            labels = {label for label, _, _ in MATCHER.findall(series)}
+            for missing in sorted(metric.labels - labels if metric else ()):
+                faults.append(f"{where}: has no label {missing}")
 
 
 def check_dashboard(metrics, faults):
@@ -94,13 +149,13 @@ def check_dashboard(metrics, faults):
 
 def check_manifests(faults):
     folder = ROOT / "deploy/kubernetes"
+    base = kustomize.render(folder / "base")
     for kustomization in sorted(folder.rglob("kustomization.yaml")):
         where = kustomization.parent.relative_to(ROOT)
         for manifest in kustomize.render(kustomization.parent):
             name = f"{where}: {manifest['kind']} {manifest['metadata']['name']}"
             if manifest["kind"] == "ServiceMonitor":  # Not Kubernetes' own; its operator has no schema offline.
-                if not all("port" in endpoint for endpoint in manifest["spec"]["endpoints"]):
-                    faults.append(f"{name}: an endpoint has no port")
+                faults.extend(f"{name}: {fault}" for fault in kustomize.unmonitored(manifest, base))
                 continue
             for version in KUBERNETES_VERSIONS:
                 try:
@@ -125,6 +180,9 @@ def check_configurations(faults):
     pod = yaml.safe_load((ROOT / "deploy/kubernetes/base/deployment.yaml").read_text())["spec"]["template"]["spec"]
     unit = (ROOT / "deploy/systemd/ferryd.service").read_text()
     patience = min(pod["terminationGracePeriodSeconds"], seconds(re.search(r"^TimeoutStopSec=(\S+)", unit, re.M)[1]))
+    for variable in re.findall(r"\b(FERRY_\w+)=", (ROOT / "Dockerfile").read_text()):
+        if variable != "FERRY_CONFIG":
+            faults.append(f"Dockerfile: {variable} stands over the ferry.toml that is mounted")
     for path in sorted((ROOT / "deploy").rglob("*.toml")):
         where = path.relative_to(ROOT)
         settings = tomllib.loads(path.read_text())
@@ -141,6 +199,7 @@ def main():
     if len(metrics) < 10:
         faults.append("server/metrics/catalog.h: its rows are no longer read by this test; see ROW")
     check_rules(metrics, faults)
+    check_rule_tests(metrics, faults)
     check_dashboard(metrics, faults)
     check_manifests(faults)
     check_configurations(faults)
