@@ -9,8 +9,10 @@ rendered as kustomize does (see kustomize.py beside this file) and validated str
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -179,7 +181,8 @@ def check_configurations(faults):
         flags = set(re.findall(r"--([a-z][a-z-]*)", text))
     pod = yaml.safe_load((ROOT / "deploy/kubernetes/base/deployment.yaml").read_text())["spec"]["template"]["spec"]
     unit = (ROOT / "deploy/systemd/ferryd.service").read_text()
-    patience = min(pod["terminationGracePeriodSeconds"], seconds(re.search(r"^TimeoutStopSec=(\S+)", unit, re.M)[1]))
+    pause = int(pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
+    patience = min(pod["terminationGracePeriodSeconds"] - pause, seconds(re.search(r"^TimeoutStopSec=(\S+)", unit, re.M)[1]))
     for variable in re.findall(r"\b(FERRY_\w+)=", (ROOT / "Dockerfile").read_text()):
         if variable != "FERRY_CONFIG":
             faults.append(f"Dockerfile: {variable} stands over the ferry.toml that is mounted")
@@ -193,6 +196,19 @@ def check_configurations(faults):
             faults.append(f"{where}: drain-max is not below the {patience:.0f} s after which the daemon is killed")
 
 
+def check_unit(faults):
+    """systemd's own opinion of the unit, where systemd is: with another program in the place of ours, which is not installed."""
+    if not shutil.which("systemd-analyze"):
+        return
+    unit = (ROOT / "deploy/systemd/ferryd.service").read_text()
+    with tempfile.TemporaryDirectory() as folder:
+        tried = Path(folder) / "ferryd.service"
+        tried.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", unit, flags=re.M))
+        done = subprocess.run(["systemd-analyze", "verify", tried], capture_output=True, text=True)
+    said = (done.stdout + done.stderr).splitlines()
+    faults.extend(line.replace(folder, "deploy/systemd") for line in said if folder in line)  # Not of the machine's own units.
+
+
 def main():
     faults = []
     metrics = catalogue()
@@ -203,6 +219,7 @@ def main():
     check_dashboard(metrics, faults)
     check_manifests(faults)
     check_configurations(faults)
+    check_unit(faults)
     for fault in faults:
         print(fault)
     print(f"deploy: {len(faults)} faults, {len(metrics)} metric names known")
