@@ -12,50 +12,72 @@
 namespace ferry::client {
 namespace {
 
-// Both shells run the same body; each has its own way to offer words.
+// Both shells run the same body; each has its own way to know the words, and to
+// offer some. `typed` is the word at the cursor, `cur` the part of it that is
+// completed: what is behind the "=" of a flag, the last of "cpu,sim:0".
 constexpr std::string_view kBash = R"script(# bash completion for ferryctl:
 #   source <(ferryctl completion bash)
 _ferryctl_offer() {
-  COMPREPLY=($(compgen -W "$1" -- "$cur"))
-  # bash splits words at the colon of "sim:0"; take the front away again.
-  if declare -F __ltrim_colon_completions >/dev/null; then
-    __ltrim_colon_completions "$cur"
-  fi
+  # bash replaces only what is behind the last of its own breaks, such as the
+  # colon of "sim:0".
+  local breaks=${COMP_WORDBREAKS//[^:=]/} front=""
+  [[ $breaks ]] && front=${typed%"${typed##*["$breaks"]}"}
+  COMPREPLY=($(compgen -P "${typed%"$cur"}" -W "$1" -- "$cur"))
+  COMPREPLY=("${COMPREPLY[@]#"$front"}")
 }
+_ferryctl_files() { compopt -o default; }
 _ferryctl() {
-  local cur prev words cword command="" word
-  if declare -F _get_comp_words_by_ref >/dev/null; then
-    _get_comp_words_by_ref -n : cur prev words cword
-  else
-    cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-    words=("${COMP_WORDS[@]}") cword=$COMP_CWORD
+  local cur="" prev="" typed before command="" server="" word ask
+  # The line's own words: COMP_WORDS are split at colons too.
+  read -ra before <<<"${COMP_LINE:0:COMP_POINT}"
+  if [[ ${COMP_LINE:0:COMP_POINT} == *[^[:space:]] ]]; then
+    cur=${before[-1]}
+    unset "before[-1]"
   fi
-  local before=("${words[@]:1:cword-1}")
+  before=("${before[@]:1}")
 @BODY@}
-complete -o bashdefault -o default -F _ferryctl ferryctl
+complete -F _ferryctl ferryctl
 )script";
 
 constexpr std::string_view kZsh = R"script(#compdef ferryctl
-# zsh completion for ferryctl:
+# zsh completion for ferryctl, as _ferryctl in a folder of $fpath, or by
 #   source <(ferryctl completion zsh)
-_ferryctl_offer() { compadd -- ${=1}; }
+_ferryctl_offer() {
+  compset -p $((${#typed} - ${#cur}))
+  compadd -- ${=1}
+}
+_ferryctl_files() { compset -p $((${#typed} - ${#cur})); _files; }
 _ferryctl() {
-  local cur=${words[CURRENT]} prev=${words[CURRENT-1]} command="" word
+  local cur=$PREFIX prev="" typed command="" server="" word ask
   local before=("${(@)words[2,CURRENT-1]}")
 @BODY@}
-compdef _ferryctl ferryctl
+if [[ $funcstack[1] == _ferryctl ]]; then
+  _ferryctl "$@"
+else
+  compdef _ferryctl ferryctl
+fi
 )script";
 
-constexpr std::string_view kBody = R"script(  for word in "${before[@]}"; do
+constexpr std::string_view kBody = R"script(  typed=$cur
+  for word in "${before[@]}"; do
     case $word in
-      @NAMES@) command=$word ;;
+      --server=*) server=${word#*=} ;;
+      @NAMES@) [[ $command ]] || command=$word ;;
+      *) [[ $prev != --server ]] || server=$word ;;
     esac
+    prev=$word
   done
+  if [[ $cur == --*=* ]]; then
+    prev=${cur%%=*} cur=${cur#*=}
+  fi
+  # The server that the line names, and not for long.
+  ask=(ferryctl ${server:+--server="$server"} --timeout=2s)
   case $command:$prev in
     *:--device | *:--to)
-      _ferryctl_offer "$(ferryctl devices --names 2>/dev/null)"
+      cur=${cur##*,}
+      _ferryctl_offer "$("${ask[@]}" devices --names 2>/dev/null)"
       return 0 ;;
-    @FILED@) @FILES@ ;;
+    @FILED@) _ferryctl_files; return 0 ;;
     @VALUED@) return 0 ;;
   esac
   if [[ $cur == -* ]]; then
@@ -67,7 +89,7 @@ constexpr std::string_view kBody = R"script(  for word in "${before[@]}"; do
     "") _ferryctl_offer "@NAMES_SPACED@" ;;
     completion) _ferryctl_offer "bash zsh" ;;
     unload | migrate | infer | watch | moves)
-      _ferryctl_offer "$(ferryctl models --names 2>/dev/null)" ;;
+      _ferryctl_offer "$("${ask[@]}" models --names 2>/dev/null)" ;;
   esac
 )script";
 
@@ -77,8 +99,6 @@ constexpr std::string_view kValued =
     "*:--npy | *:--path | *:--server | *:--timeout | load:--version | "
     "infer:--version | *:--seed | *:--repeat | *:--duration | *:--clients | "
     "*:--last | *:--wait";
-constexpr std::string_view kBashFiles = "return 0";  // By `-o default`.
-constexpr std::string_view kZshFiles = "_files; return 0";
 
 // Its own options, and those of every command that it does not have itself.
 std::string OptionsOf(const CompletedCommand& command,
@@ -91,7 +111,7 @@ std::string OptionsOf(const CompletedCommand& command,
   return absl::StrJoin(options, " ");
 }
 
-std::string Script(std::string_view frame, std::string_view files,
+std::string Script(std::string_view frame,
                    const std::vector<CompletedCommand>& commands) {
   std::vector<std::string> names;
   CompletedCommand every;
@@ -112,7 +132,6 @@ std::string Script(std::string_view frame, std::string_view files,
   }
   const std::string body = absl::StrReplaceAll(
       AbslView(kBody), {{"@FILED@", AbslView(kFiled)},
-                        {"@FILES@", AbslView(files)},
                         {"@VALUED@", AbslView(kValued)},
                         {"@NAMES@", absl::StrJoin(names, " | ")},
                         {"@NAMES_SPACED@", absl::StrJoin(names, " ")},
@@ -123,11 +142,11 @@ std::string Script(std::string_view frame, std::string_view files,
 }  // namespace
 
 std::string BashCompletion(const std::vector<CompletedCommand>& commands) {
-  return Script(kBash, kBashFiles, commands);
+  return Script(kBash, commands);
 }
 
 std::string ZshCompletion(const std::vector<CompletedCommand>& commands) {
-  return Script(kZsh, kZshFiles, commands);
+  return Script(kZsh, commands);
 }
 
 }  // namespace ferry::client
