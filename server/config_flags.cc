@@ -24,6 +24,7 @@
 namespace ferry {
 namespace {
 
+constexpr uint64_t kKiB = uint64_t{1} << 10;
 constexpr uint64_t kMiB = uint64_t{1} << 20;
 constexpr uint64_t kGiB = uint64_t{1} << 30;
 
@@ -204,9 +205,9 @@ constexpr std::array kFlags = {
            return ParseWhole(value, 1, 1'000'000, config.queue_requests_max);
          }},
     Flag{"message-bytes-max", "BYTES", "64MiB", Uses::kOnce,
-         "The largest request taken, 1KiB to 1GiB.",
+         "The largest request or answer, 64KiB to 1GiB.",
          [](const std::string& value, Config& config) {
-           return ParseSize(value, 1024, kGiB, config.message_bytes_max);
+           return ParseSize(value, 64 * kKiB, kGiB, config.message_bytes_max);
          }},
     Flag{"drain-max", "DURATION", "30s", Uses::kOnce,
          "How long requests may still run after SIGTERM, 0s to 1h.",

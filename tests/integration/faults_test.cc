@@ -263,7 +263,8 @@ TEST_F(FaultsTest, AForwardThatThrows) {
 }
 
 TEST_F(FaultsTest, AMessageOverTheLimit) {
-  TestDaemon small({"--message-bytes-max=128KiB", "--devices=cpu=64MiB"});
+  // The least that the configuration allows.
+  TestDaemon small({"--message-bytes-max=64KiB", "--devices=cpu=64MiB"});
   ASSERT_THAT(small.Load("twice", {"cpu"}), IsOk());
   const auto refused = small.Infer(
       "twice", {{"x", TestDaemon::Floats(std::vector<float>(1 << 16))}});
