@@ -91,7 +91,7 @@ CommandLine ReadCommandLine(int argc, const char* const* argv) {
   }
   add("config", "PATH", kConfigHelp, line.config_files);
   app.add_flag("--version", version, "Print the version and exit.");
-  app.add_flag("--help", help, "Print this and exit.");
+  app.add_flag("-h,--help", help, "Print this and exit.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Error& error) {

@@ -285,6 +285,7 @@ TEST_F(ConfigTest, AnswersHelpAndVersionWhateverElseIsWrong) {
   for (const Config::Setting& setting : defaults.settings) {
     EXPECT_THAT(help->information, HasSubstr("--" + setting.name));
   }
+  EXPECT_EQ(Parse({"-h"})->information, help->information);
   EXPECT_THAT(Parse({"--version"})->information, HasSubstr("ferryd 0."));
 }
 
