@@ -17,6 +17,7 @@
 //             INVALID_ARGUMENT     the request is wrong: fix it
 //             NOT_FOUND            no such model, version, device or file
 //             ALREADY_EXISTS       the name is taken by something else
+//             PERMISSION_DENIED    the server may not read the file
 //             FAILED_PRECONDITION  right request, wrong state: change it first
 //             ABORTED              another move of the model: retry after it
 //             RESOURCE_EXHAUSTED   queue full or no room: back off, then retry
