@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "client/ctl/words.h"
 #include "server/base/invariant.h"
 
 namespace ferry::client {
@@ -15,13 +16,6 @@ constexpr char kNoteIndent[] = "  ";
 size_t Width(const std::string& text) {
   return static_cast<size_t>(std::ranges::count_if(
       text, [](char c) { return (static_cast<unsigned char>(c) >> 6) != 2; }));
-}
-
-std::string Printable(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return text;
 }
 
 bool IsShown(const Table& table, size_t column) {

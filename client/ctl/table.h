@@ -24,8 +24,7 @@ struct Table {
 };
 
 // Columns that are empty in every row are left out; without rows, only the
-// heading. Widths are of characters in UTF-8; control characters are shown as
-// '?', so that no text from outside moves the cursor.
+// heading. Widths are of characters in UTF-8; cells and notes are Printable().
 std::string RenderTable(const Table& table);
 
 }  // namespace ferry::client

@@ -1,6 +1,7 @@
 #include "client/ctl/watch_view.h"
 
 #include <cstddef>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -27,7 +28,7 @@ std::string StateLine(const ModelChange& change) {
   if (!model.last_error.empty()) {
     absl::StrAppend(&text, " (last error: ", model.last_error, ")");
   }
-  return text;
+  return Printable(std::move(text));
 }
 
 std::string ProgressLine(const Model& model) {

@@ -44,6 +44,13 @@ std::string BarText(uint64_t part, uint64_t whole, int width) {
   return bar;
 }
 
+std::string Printable(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return text;
+}
+
 std::string PlacesText(const std::vector<std::string>& places) {
   return places.empty() ? "-" : absl::StrJoin(places, ", ");
 }

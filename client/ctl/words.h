@@ -30,6 +30,10 @@ std::string PercentText(double ratio);
 // not nothing shows.
 std::string BarText(uint64_t part, uint64_t whole, int width);
 
+// With '?' for control characters, so that no text from outside moves a
+// terminal's cursor.
+std::string Printable(std::string text);
+
 // "cpu, sim:0"; "-" for none.
 std::string PlacesText(const std::vector<std::string>& places);
 

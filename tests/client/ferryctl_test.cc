@@ -173,6 +173,11 @@ TEST_F(FerryctlTest, TheExitStatusIsTheCodeAndTheErrorTheServersSentence) {
   EXPECT_EQ(Run({"health", "--json"}).out, "{\"status\":\"NOT_SERVING\"}\n");
 }
 
+TEST_F(FerryctlTest, AnErrorDoesNotMoveTheCursor) {
+  const std::string err = Run({"unload", "two\nlines\x1b[A"}).err;
+  EXPECT_THAT(err, StartsWith("ferryctl: model \"two\nlines?[A\""));
+}
+
 TEST_F(FerryctlTest, SaysWhereItTriedToConnect) {
   std::string address;
   {

@@ -79,6 +79,8 @@ TEST_F(WatchViewTest, TellsErrorsAndTheEnd) {
   failed.model.state = "COLD";
   failed.model.last_error = "no room";
   EXPECT_EQ(Show(failed), "01:01:01  wide  COLD (last error: no room)\n");
+  failed.model.last_error = "two\nlines \x1b[A";
+  EXPECT_EQ(Show(failed), "01:01:01  wide  COLD (last error: two?lines ?[A)\n");
   ModelChange removed;
   removed.model.name = "wide";
   removed.removed = true;
