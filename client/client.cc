@@ -287,11 +287,9 @@ absl::StatusOr<InferAnswer> Client::Infer(const InferRequest& request,
 absl::Status Client::Health(std::stop_token stop) {
   grpc::GenericStub stub(stubs_->channel);
   Call call(options_.call_timeout, stop);
-  // An empty message: the server as a whole is asked for.
-  const grpc::Slice nothing;
-  const grpc::ByteBuffer request(&nothing, 1);
   grpc::CompletionQueue queue;
-  // No bytes, but a message: a ByteBuffer without a slice is none.
+  // An empty message asks for the server as a whole. No bytes, but a message: a
+  // ByteBuffer without a slice is none.
   const grpc::Slice empty;
   const auto reader =
       stub.PrepareUnaryCall(call.context(), "/grpc.health.v1.Health/Check",

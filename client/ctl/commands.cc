@@ -26,6 +26,13 @@ namespace {
 
 constexpr absl::Duration kHealthPause = absl::Milliseconds(50);
 
+absl::StatusOr<std::unique_ptr<Client>> Connect(const CommandLine& line,
+                                                absl::Duration timeout) {
+  Client::Options options{.call_timeout = timeout};
+  options.connect_timeout = std::min(options.connect_timeout, timeout);
+  return Client::Connect(line.server, options);
+}
+
 void Print(const Json& json, Console& console) {
   // Bytes that are not UTF-8 may come from a model; they are replaced.
   console.out << json.dump(-1, ' ', false, Json::error_handler_t::replace)
@@ -141,19 +148,38 @@ absl::Status Watch(const CommandLine& line, Client& client, Console& console,
   return client.Watch(line.models, show, stop);
 }
 
+// What a health check found: the word for machines, and OK only for SERVING.
+struct HealthFound {
+  const char* word;
+  absl::Status status;
+};
+
+HealthFound AskHealth(const CommandLine& line, absl::Duration patience,
+                      std::stop_token stop) {
+  const absl::StatusOr<std::unique_ptr<Client>> client =
+      Connect(line, std::min(line.timeout, patience));
+  const absl::Status health =
+      client.ok() ? (*client)->Health(stop) : client.status();
+  if (health.ok()) return {"SERVING", health};
+  // Who does not answer has said nothing: grpc.health.v1's word for that.
+  const bool is_told = client.ok() && absl::IsUnavailable(health);
+  return {is_told ? "NOT_SERVING" : "UNKNOWN", health};
+}
+
 // Asks until the server takes requests, or the line's patience is over.
-absl::Status AwaitHealth(const CommandLine& line, std::stop_token stop) {
+HealthFound AwaitHealth(const CommandLine& line, std::stop_token stop) {
   const Stopwatch stopwatch;
   Mutex mutex;
   CondVar never;
+  absl::Duration patience =
+      line.wait > absl::ZeroDuration() ? line.wait : absl::InfiniteDuration();
   while (true) {
-    absl::StatusOr<std::unique_ptr<Client>> client =
-        Client::Connect(line.server, {.call_timeout = line.timeout});
-    absl::Status health =
-        client.ok() ? (*client)->Health(stop) : client.status();
-    if (health.code() != absl::StatusCode::kUnavailable ||
-        stop.stop_requested() || stopwatch.Elapsed() >= line.wait) {
-      return health;
+    const HealthFound found = AskHealth(line, patience, stop);
+    patience = line.wait - stopwatch.Elapsed();
+    const bool may_change = absl::IsUnavailable(found.status) ||
+                            absl::IsDeadlineExceeded(found.status);
+    if (!may_change || stop.stop_requested() || patience <= kHealthPause) {
+      return found;
     }
     MutexLock lock(mutex);
     never.WaitFor(mutex, stop, kHealthPause);
@@ -162,14 +188,13 @@ absl::Status AwaitHealth(const CommandLine& line, std::stop_token stop) {
 
 absl::Status Health(const CommandLine& line, Console& console,
                     std::stop_token stop) {
-  const absl::Status health = AwaitHealth(line, stop);
-  const char* status = health.ok() ? "SERVING" : "NOT_SERVING";
+  const HealthFound found = AwaitHealth(line, stop);
   if (line.json) {
-    Print({{"status", status}}, console);
-  } else if (health.ok()) {
-    console.out << status << "\n";
+    Print({{"status", found.word}}, console);
+  } else if (found.status.ok()) {
+    console.out << found.word << "\n";
   }
-  return health;
+  return found.status;
 }
 
 struct Command {
@@ -195,9 +220,8 @@ absl::Status RunCommand(const CommandLine& line, Console& console,
   const auto command =
       std::ranges::find(kCommands, line.command, &Command::name);
   INVARIANT(command != kCommands.end());
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<Client> client,
-      Client::Connect(line.server, {.call_timeout = line.timeout}));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Client> client,
+                   Connect(line, line.timeout));
   return command->run(line, *client, console, stop);
 }
 

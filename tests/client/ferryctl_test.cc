@@ -173,6 +173,19 @@ TEST_F(FerryctlTest, TheExitStatusIsTheCodeAndTheErrorTheServersSentence) {
   EXPECT_EQ(Run({"health", "--json"}).out, "{\"status\":\"NOT_SERVING\"}\n");
 }
 
+TEST_F(FerryctlTest, HealthOfAServerThatDoesNotSayIsUnknown) {
+  std::string address;
+  {
+    const FakeServer gone;
+    address = gone.address();
+  }
+  const Outcome health = RunAlone(
+      {"ferryctl", "--server", address, "health", "--json", "--wait=100ms"});
+  EXPECT_EQ(health.status, 14);
+  EXPECT_EQ(health.out, "{\"status\":\"UNKNOWN\"}\n");
+  EXPECT_THAT(health.err, HasSubstr("cannot connect to " + address));
+}
+
 TEST_F(FerryctlTest, AnErrorDoesNotMoveTheCursor) {
   const std::string err = Run({"unload", "two\nlines\x1b[A"}).err;
   EXPECT_THAT(err, StartsWith("ferryctl: model \"two\nlines?[A\""));
