@@ -83,9 +83,12 @@ class Parser {
     command
         ->add_option(flag, line_.devices,
                      "Where it shall serve: cpu, sim:0, cuda:1, or auto;\n"
-                     "repeat it for replicas")
-        ->type_name("DEVICE")
+                     "several are replicas")
+        ->type_name("DEVICE[,DEVICE]")
+        ->delimiter(',')
+        ->expected(1)
         ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->required(is_required);
   }
 
@@ -122,7 +125,9 @@ class Parser {
         ->add_option("--npy", line_.npy,
                      "Read one input from a .npy file; may be repeated")
         ->type_name("ARG=FILE")
-        ->allow_extra_args(false);
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     infer->add_flag("--random", line_.random,
                     "Make up the inputs that are not given");
     infer->add_option("--seed", line_.seed, "Of --random")

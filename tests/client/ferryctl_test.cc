@@ -78,6 +78,7 @@ TEST_F(FerryctlTest, LoadsMigratesAndUnloads) {
             "vad serves on cpu, sim:0: it did already\n");
   EXPECT_THAT(Run({"migrate", "vad", "--to", "sim:0"}).out,
               StartsWith("vad serves on sim:0: 2.0 MiB"));
+  EXPECT_EQ(Run({"load", "--device", "cpu,sim:0", "vad"}).status, 0);
   EXPECT_EQ(Run({"unload", "vad"}).out, "vad is unloaded, after 0.003 s\n");
   EXPECT_THAT(
       server_.requests(),
@@ -85,6 +86,8 @@ TEST_F(FerryctlTest, LoadsMigratesAndUnloads) {
                   "devices: \"sim:0\" path: \"a.pt\" version: 2",
                   "LoadModelRequest name: \"vad\"",
                   "MigrateModelRequest name: \"vad\" devices: \"sim:0\"",
+                  "LoadModelRequest name: \"vad\" devices: \"cpu\" "
+                  "devices: \"sim:0\"",
                   "UnloadModelRequest name: \"vad\""));
 }
 
