@@ -6,6 +6,8 @@
 #include <CLI/CLI.hpp>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 #include "client/ctl/completion.h"
@@ -14,10 +16,19 @@ namespace ferry::client {
 namespace {
 
 constexpr char kDefaultServer[] = "127.0.0.1:8001";
+constexpr char kFooter[] =
+    "Exit status: 0; 64 for a line that cannot be read; else the number of "
+    "the\ngRPC code, such as 3 INVALID_ARGUMENT, 5 NOT_FOUND, 14 UNAVAILABLE.";
 
-// Without the words that CLI11 would put into --help.
+// CLI11's own would name the largest number there is, in all its digits.
 CLI::Validator Positive() {
-  return CLI::Validator(CLI::PositiveNumber).description("");
+  return CLI::Validator(
+      [](const std::string& text) {
+        int64_t number = 0;
+        const bool is_good = absl::SimpleAtoi(text, &number) && number > 0;
+        return is_good ? "" : absl::StrCat("must be 1 or more, not ", text);
+      },
+      /*validator_desc=*/"");
 }
 
 // Reads the command line into one CommandLine; the texts stay here until they
@@ -37,10 +48,11 @@ class Parser {
         ->default_val("5m");
     app_.add_flag("--json", line_.json, "Print JSON, for machines");
     app_.set_version_flag("--version", "ferryctl " FERRY_VERSION);
-    app_.set_help_flag("--help", "Print this and exit");
+    app_.set_help_flag("-h,--help", "Print this and exit");
     AddMoves();
     AddInfer();
     AddLists();
+    app_.footer(kFooter);  // Last: a command takes what is there before it.
   }
 
   absl::StatusOr<CommandLine> Parse(int argc, const char* const* argv) {
@@ -59,7 +71,7 @@ class Parser {
                          ": no such command or option; see ferryctl --help"));
       }
       return absl::InvalidArgumentError(
-          absl::StrCat(error.what(), "; see ferryctl --help"));
+          absl::StrCat(error.what(), "; see ", HelpCommand()));
     }
     line_.command = app_.get_subcommands().front()->get_name();
     if (absl::Status status = Check(); !status.ok()) return status;
@@ -102,8 +114,9 @@ class Parser {
     CLI::App* load =
         AddModelCommand("load", "Load a model; answers when it serves");
     load->add_option("--path", line_.path,
-                     "Its file below a model directory, when its name does not "
-                     "tell");
+                     "Its file below a model directory, when its name does\n"
+                     "not tell")
+        ->type_name("FILE");
     AddVersion(load, "Not the highest there is");
     AddDevices(load, "--device", false);
     AddModelCommand("unload",
@@ -132,8 +145,10 @@ class Parser {
                     "Make up the inputs that are not given");
     infer->add_option("--seed", line_.seed, "Of --random")
         ->capture_default_str();
-    infer->add_option("--out-dir", line_.out_dir,
-                      "Write each output to DIR/<name>.npy");
+    infer
+        ->add_option("--out-dir", line_.out_dir,
+                     "Write each output to DIR/<name>.npy")
+        ->type_name("DIR");
     infer->add_flag("--quiet", line_.quiet, "Do not print the outputs");
     repeat_ = infer->add_option("--repeat", line_.load.requests_max,
                                 "Ask this often, and print a summary");
@@ -209,9 +224,26 @@ class Parser {
   }
 
   // Of the command that --help is beside, or of all.
-  std::string Help() {
+  std::string Help() const {
     const std::vector<CLI::App*> chosen = app_.get_subcommands();
-    return chosen.empty() ? app_.help() : chosen.front()->help("ferryctl");
+    if (chosen.empty()) return app_.help();
+    const std::vector<const CLI::Option*> of_every_command =
+        app_.get_options([](const CLI::Option* option) {
+          return !option->check_lname("help") &&
+                 !option->check_lname("version");
+        });
+    return absl::StrCat(
+        absl::StripTrailingAsciiWhitespace(chosen.front()->help("ferryctl")),
+        "\n",
+        CLI::Formatter().make_group("Options of every command",
+                                    /*is_positional=*/false, of_every_command));
+  }
+
+  std::string HelpCommand() const {
+    const std::vector<CLI::App*> chosen = app_.get_subcommands();
+    return chosen.empty() ? "ferryctl --help"
+                          : absl::StrCat("ferryctl ",
+                                         chosen.front()->get_name(), " --help");
   }
 
   static std::vector<std::string> OptionsOf(const CLI::App* app) {

@@ -11,7 +11,8 @@
 
 namespace ferry::client {
 
-inline constexpr int kExitUsage = 2;
+// EX_USAGE of sysexits.h; no gRPC code has this number.
+inline constexpr int kExitUsage = 64;
 
 // The exit status: 0, the number of the failure's gRPC code, or kExitUsage for
 // a command line that cannot be read.

@@ -205,33 +205,58 @@ TEST_F(FerryctlTest, SaysWhereItTriedToConnect) {
   EXPECT_THAT(models.err, HasSubstr("cannot connect to " + address));
 }
 
-TEST_F(FerryctlTest, ACommandLineThatCannotBeReadIsStatusTwo) {
-  const std::vector<std::vector<std::string>> kBad = {
-      {},
-      {"lod", "vad"},
-      {"load"},
-      {"load", "a", "b"},
-      {"migrate", "vad"},
-      {"load", "vad", "--version=0"},
-      {"load", "vad", "--device"},
-      {"models", "--last=3"},
-      {"models", "--timeout=fast"},
-      {"infer", "vad", "--npy=x"},
-      {"infer", "vad", "--npy==f"},
-      {"infer", "vad", "--repeat=0"},
-      {"infer", "vad", "--duration=-1s"},
-      {"infer", "vad", "--clients=0"},
-      {"health", "--wait=x"},
-      {"completion", "fish"},
-      {"--nonsense"},
+TEST_F(FerryctlTest, ACommandLineThatCannotBeReadIsToldInOneSentence) {
+  struct Bad {
+    std::vector<std::string> words;
+    std::string sentence;
   };
-  for (const std::vector<std::string>& words : kBad) {
-    const Outcome outcome = Run(words);
-    EXPECT_EQ(outcome.status, kExitUsage) << testing::PrintToString(words);
-    EXPECT_THAT(outcome.err, StartsWith("ferryctl: "));
+  const std::vector<Bad> kBad = {
+      {{}, "A subcommand is required; see ferryctl --help"},
+      {{"lod", "vad"}, "lod: no such command or option; see ferryctl --help"},
+      {{"--nonsense"},
+       "--nonsense: no such command or option; see ferryctl --help"},
+      {{"load"}, "name is required; see ferryctl load --help"},
+      {{"load", "a", "b"},
+       "The following argument was not expected: b; see ferryctl load --help"},
+      {{"migrate", "vad"}, "--to is required; see ferryctl migrate --help"},
+      {{"load", "vad", "--version=0"},
+       "--version: must be 1 or more, not 0; see ferryctl load --help"},
+      {{"load", "vad", "--device"},
+       "--device: 1 required DEVICE[,DEVICE] missing; see ferryctl load "
+       "--help"},
+      {{"moves", "--last=0"},
+       "--last: must be 1 or more, not 0; see ferryctl moves --help"},
+      {{"moves", "--last=many"},
+       "--last: must be 1 or more, not many; see ferryctl moves --help"},
+      {{"load", "vad", "--device", "cpu", "sim:0"},
+       "The following argument was not expected: sim:0; see ferryctl load "
+       "--help"},
+      {{"models", "--last=3"},
+       "The following argument was not expected: --last=3; see ferryctl models "
+       "--help"},
+      {{"models", "--timeout=fast"},
+       "--timeout=fast: must be a duration, written such as 500ms, 30s or "
+       "1m30s"},
+      {{"infer", "vad", "--npy=x"}, "--npy=x: must be ARG=FILE"},
+      {{"infer", "vad", "--npy==f"}, "--npy==f: must be ARG=FILE"},
+      {{"infer", "vad", "--repeat=0"},
+       "--repeat: must be 1 or more, not 0; see ferryctl infer --help"},
+      {{"infer", "vad", "--duration=-1s"},
+       "--duration=-1s: must be a duration, written such as 500ms, 30s or "
+       "1m30s"},
+      {{"infer", "vad", "--clients=0"},
+       "--clients: Value 0 not in range 1 to 256; see ferryctl infer --help"},
+      {{"health", "--wait=x"},
+       "--wait=x: must be a duration, written such as 500ms, 30s or 1m30s"},
+      {{"completion", "fish"},
+       "shell: fish not in {bash,zsh}; see ferryctl completion --help"},
+  };
+  for (const Bad& bad : kBad) {
+    const Outcome outcome = Run(bad.words);
+    EXPECT_EQ(outcome.status, kExitUsage);
+    EXPECT_EQ(outcome.err, "ferryctl: " + bad.sentence + "\n");
     EXPECT_EQ(outcome.out, "");
   }
-  EXPECT_THAT(Run({"lod", "vad"}).err, HasSubstr("lod: no such command"));
   EXPECT_THAT(server_.requests(), IsEmpty());
 }
 
@@ -242,10 +267,17 @@ TEST_F(FerryctlTest, HelpNamesEveryCommandAndItsOptions) {
                            "devices", "moves", "watch", "health"}) {
     EXPECT_THAT(help.out, HasSubstr(std::string("\n  ") + name));
   }
+  EXPECT_THAT(help.out, HasSubstr("\nExit status: 0; 64 for a line that"));
   const Outcome infer = Run({"infer", "--help"});
   EXPECT_EQ(infer.status, 0);
-  EXPECT_THAT(infer.out, AllOf(HasSubstr("Usage: ferryctl infer"),
-                               HasSubstr("--out-dir")));
+  EXPECT_THAT(
+      infer.out,
+      AllOf(HasSubstr("Usage: ferryctl infer"), HasSubstr("--npy ARG=FILE  "),
+            HasSubstr("\nOptions of every command:\n"),
+            HasSubstr("\n  --server "), HasSubstr("\n  --timeout "),
+            HasSubstr("\n  --json ")));
+  EXPECT_THAT(Run({"migrate", "-h"}).out,
+              HasSubstr("--to DEVICE[,DEVICE] REQUIRED\n"));
   EXPECT_THAT(Run({"--version"}).out, StartsWith("ferryctl 0."));
 }
 
