@@ -1,10 +1,9 @@
 // A Client is one connection to a ferryd: its RPCs as methods on plain values.
 //
-//   ASSIGN_OR_RETURN(auto client, Client::Connect("127.0.0.1:8001"));
-//   ASSIGN_OR_RETURN(auto moved, client->Load({.name = "vad",
-//                                              .devices = {"sim:0"}}));
-//   ASSIGN_OR_RETURN(auto answer, client->Infer({.model = "vad",
-//                                                .inputs = {{"x", tensor}}}));
+//   auto client = Client::Connect("127.0.0.1:8001");  // Each is a StatusOr.
+//   auto moved = (*client)->Load({.name = "vad", .devices = {"sim:0"}});
+//   auto answer = (*client)->Infer({.model = "vad",
+//                                   .inputs = {{"x", {tensor}}}});
 //
 // It is the C++ face of proto/ferry/v1 without gRPC or protobuf types, and the
 // way that ferryctl talks to the server. Nothing is retried here.
