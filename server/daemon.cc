@@ -9,6 +9,7 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 
+#include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
@@ -202,10 +203,14 @@ void Daemon::LoadConfigured(std::function<void(absl::Status)> done) {
 bool Daemon::Drain(absl::Duration limit) {
   Rooms& rooms = *rooms_;
   rooms.drained = true;
+  const Stopwatch since;
+  // Nobody is told that we drain before it is so.
+  rooms.scheduler->Refuse();
   rooms.rpc->Drain();
-  rooms.mover->Drain();
+  const bool all_moved = rooms.mover->Drain(limit);
   rooms.tickets.clear();
-  return rooms.scheduler->Drain(limit);
+  const bool all_ran = rooms.scheduler->Drain(limit - since.Elapsed());
+  return all_moved && all_ran;
 }
 
 const std::string& Daemon::grpc_address() const { return rooms_->grpc_address; }

@@ -44,10 +44,10 @@ class Daemon {
   // all of them serve and health says SERVING, or the first failure. Call once.
   void LoadConfigured(std::function<void(absl::Status)> done);
 
-  // Health says NOT_SERVING, moves are undone, no request is accepted, and
-  // those accepted run until `limit` is over. False when some did not end in
-  // time: one of them may still be running, and the process should then leave
-  // without destroying the Daemon.
+  // Health says NOT_SERVING, no request is accepted, moves that have not
+  // switched are undone, and what was accepted runs until `limit` is over.
+  // False when something did not end in time: it may still be running, and the
+  // process should then leave without destroying the Daemon.
   bool Drain(absl::Duration limit);
 
   // "127.0.0.1:8001", with the port that is really used.

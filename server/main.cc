@@ -1,5 +1,6 @@
 // ferryd: parse, start, wait for a signal, drain, exit.
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -14,6 +15,7 @@
 #include "server/base/log.h"
 #include "server/base/mutex.h"
 #include "server/base/stop_signal.h"
+#include "server/base/worker.h"
 #include "server/config.h"
 #include "server/daemon.h"
 
@@ -59,6 +61,34 @@ class Startup {
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
 };
 
+void LogStopped(bool all_ended, const Stopwatch& since) {
+  Log(all_ended ? LogLevel::kInfo : LogLevel::kWarning, "stopped",
+      {{"all_requests_ended", all_ended}, {"seconds", since.Elapsed()}});
+}
+
+// Daemon::Drain, which a second signal cuts short. False when not all ended.
+bool DrainUntilSignal(Daemon& daemon, const Config& config, StopSignal& signal,
+                      int exit_code) {
+  const Stopwatch since;
+  std::atomic<bool> over{false};
+  bool all_ended = false;
+  {
+    const Worker second("second-signal", [&] {
+      // A load of --load that is undone notifies too.
+      while (signal.Wait() == StopSignal::kNotified && !over) {
+      }
+      if (over) return;
+      LogStopped(false, since);
+      std::_Exit(exit_code);
+    });
+    all_ended = daemon.Drain(config.drain_max);
+    over = true;
+    signal.Notify();
+  }
+  LogStopped(all_ended, since);
+  return all_ended;
+}
+
 int Serve(const Config& config, StopSignal& signal) {
   const Stopwatch since_start;
   auto daemon = Daemon::Start(config);
@@ -79,21 +109,19 @@ int Serve(const Config& config, StopSignal& signal) {
   });
 
   const int number = signal.Wait();
-  Log(LogLevel::kInfo, "draining",
-      {{"signal", number}, {"limit_seconds", config.drain_max}});
-  const Stopwatch since_signal;
-  const bool all_ran = (*daemon)->Drain(config.drain_max);
-  Log(all_ran ? LogLevel::kInfo : LogLevel::kWarning, "stopped",
-      {{"all_requests_ended", all_ran}, {"seconds", since_signal.Elapsed()}});
-  if (const absl::Status failed = startup.status();
-      number == StopSignal::kNotified && !failed.ok()) {
-    daemon->reset();
-    return Fail(failed);
+  int exit_code = EXIT_SUCCESS;
+  if (number == StopSignal::kNotified) {
+    exit_code = Fail(startup.status());
+  } else {
+    Log(LogLevel::kInfo, "draining",
+        {{"signal", number}, {"limit_seconds", config.drain_max}});
   }
-  // A forward that does not end cannot be ended: leave it behind.
-  if (!all_ran) std::_Exit(EXIT_SUCCESS);
+  // A forward that does not end cannot be ended: it is left behind.
+  if (!DrainUntilSignal(**daemon, config, signal, exit_code)) {
+    std::_Exit(exit_code);
+  }
   daemon->reset();
-  return EXIT_SUCCESS;
+  return exit_code;
 }
 
 int Main(int argc, char** argv) {

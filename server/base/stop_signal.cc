@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <poll.h>
 #include <pthread.h>
@@ -44,13 +45,9 @@ absl::StatusOr<std::unique_ptr<StopSignal>> StopSignal::Create() {
   if (!signals) return absl::ErrnoToStatus(errno, "stop signal: signalfd");
   UniqueFd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE));
   if (!wake) return absl::ErrnoToStatus(errno, "stop signal: eventfd");
-  sigset_t former;
-  INVARIANT(pthread_sigmask(SIG_BLOCK, &set, &former) == 0);
-  return absl::WrapUnique(
-      new StopSignal(std::move(signals), std::move(wake), former));
+  INVARIANT(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
+  return absl::WrapUnique(new StopSignal(std::move(signals), std::move(wake)));
 }
-
-StopSignal::~StopSignal() { pthread_sigmask(SIG_SETMASK, &former_, nullptr); }
 
 int StopSignal::Wait() {
   for (;;) {

@@ -4,16 +4,16 @@
 // blocked and read from a descriptor. Whoever drains may Wait() again: the
 // second signal then means "stop now".
 //
-// Owns:     the signals' blocking, in the thread that creates it and in every
-//           thread born afterwards: create it in main, before any other. The
-//           destructor unblocks them again, in the thread that runs it.
+// Owns:     nothing but descriptors. The signals are blocked in the thread that
+//           creates it and in every thread born afterwards: create it in main,
+//           before any other. They stay so when it is gone: one that comes
+//           while the process is ending must not change how it ends.
 // Threads:  Wait() one thread at a time; Notify() any.
 // Fails:    RESOURCE_EXHAUSTED when no file descriptor is left.
 
 #ifndef SERVER_BASE_STOP_SIGNAL_H_
 #define SERVER_BASE_STOP_SIGNAL_H_
 
-#include <csignal>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -31,7 +31,6 @@ class [[nodiscard]] StopSignal {
   static constexpr int kNotified = 0;
 
   static absl::StatusOr<std::unique_ptr<StopSignal>> Create();
-  ~StopSignal();
 
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
@@ -47,12 +46,11 @@ class [[nodiscard]] StopSignal {
   void Notify();
 
  private:
-  StopSignal(UniqueFd signals, UniqueFd wake, const sigset_t& former)
-      : signals_(std::move(signals)), wake_(std::move(wake)), former_(former) {}
+  StopSignal(UniqueFd signals, UniqueFd wake)
+      : signals_(std::move(signals)), wake_(std::move(wake)) {}
 
   const UniqueFd signals_;
   const UniqueFd wake_;
-  const sigset_t former_;
 };
 
 }  // namespace ferry

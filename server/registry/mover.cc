@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "server/base/absl_view.h"
+#include "server/base/clock.h"
 #include "server/base/ids.h"
 #include "server/base/invariant.h"
 #include "server/base/status_macros.h"
@@ -58,7 +59,7 @@ Mover::Mover(Options options, Rooms rooms)
 }
 
 Mover::~Mover() {
-  Drain();
+  Drain(absl::InfiniteDuration());
   {
     MutexLock lock(work_->mutex);
     work_->closed = true;
@@ -345,7 +346,8 @@ void Mover::Work::GiveUp(Ticket::Waiter& waiter) {
   stop.request_stop();
 }
 
-void Mover::Drain() {
+bool Mover::Drain(absl::Duration limit) {
+  const absl::Duration until = RealClock().Monotonic() + limit;
   std::vector<std::stop_source> stops;
   {
     MutexLock lock(work_->mutex);
@@ -354,7 +356,12 @@ void Mover::Drain() {
   }
   for (std::stop_source& stop : stops) stop.request_stop();
   MutexLock lock(work_->mutex);
-  while (!work_->moves.empty()) work_->changed.Wait(work_->mutex);
+  while (!work_->moves.empty()) {
+    const absl::Duration left = until - RealClock().Monotonic();
+    if (left <= absl::ZeroDuration()) return false;
+    work_->changed.WaitFor(work_->mutex, left);
+  }
+  return true;
 }
 
 void Mover::Clear() {

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 #include "server/devices/device_pool.h"
 #include "server/metrics/metrics.h"
@@ -96,10 +97,13 @@ class Mover {
   Ticket Migrate(std::string name, Destination destination, MoveDone done);
   Ticket Unload(std::string name, MoveDone done);
 
-  // Refuses new moves with UNAVAILABLE and cancels those under way.
-  void Drain();
+  // Refuses new moves with UNAVAILABLE and cancels those under way; then waits
+  // for their end, or until `limit` is over. A move that has switched ends only
+  // with the last request on its old place. True when none is left.
+  bool Drain(absl::Duration limit);
 
-  // Destroys every model. Call after Drain, when no request is left.
+  // Destroys every model. Call after a Drain that left none, when no request
+  // is left either.
   void Clear();
 
  private:

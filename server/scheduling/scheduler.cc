@@ -272,8 +272,10 @@ void Scheduler::Lanes::End(InferRequest& request,
   CountEnd();
 }
 
+void Scheduler::Refuse() { lanes_->draining = true; }
+
 bool Scheduler::Drain(absl::Duration limit) {
-  lanes_->draining = true;
+  Refuse();
   const absl::Duration until = RealClock().Monotonic() + limit;
   {
     MutexLock lock(lanes_->mutex);

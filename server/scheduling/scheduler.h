@@ -45,9 +45,12 @@ class Scheduler {
 
   void Submit(InferRequest& request);
 
-  // Refuses new requests from now on and waits until those accepted have ended
-  // or `limit` is over; then those still queued end with UNAVAILABLE. True when
-  // all of them ran.
+  // Refuses requests from now on.
+  void Refuse();
+
+  // Refuses requests and waits until those accepted have ended or `limit` is
+  // over; then those still queued end with UNAVAILABLE. True when all of them
+  // ran.
   bool Drain(absl::Duration limit);
 
  private:

@@ -187,6 +187,33 @@ TEST(DrainTest, RefusesNewRequestsAndSaysSoToHealthChecks) {
               StatusIs(absl::StatusCode::kUnavailable));
 }
 
+// A migration that waits for the last request on its old place.
+TEST(DrainTest, KeepsItsLimitWhileAMoveWaitsForARequest) {
+  TestDaemon daemon({"--load=twice@cpu"});
+  ASSERT_THAT(daemon.started, IsOk());
+  const auto admission = daemon.daemon->table().Admit("twice", 0);
+  ModelTable::Pin pin =
+      daemon.daemon->table().PinOn(*admission, *DeviceId::Parse("cpu"));
+  std::promise<absl::Status> moved;
+  const Worker mover("mover", [&] {
+    moved.set_value(daemon.Migrate("twice", {"sim:0"}).status());
+  });
+  while (daemon.Device("sim:0").used_bytes == 0 ||
+         daemon.client->Get("twice")->serving_on.front() != "sim:0") {
+    std::this_thread::yield();
+  }
+  {
+    const Worker drainer("drainer", [&] {
+      EXPECT_FALSE(daemon.daemon->Drain(absl::Milliseconds(200)));
+    });
+    while (daemon.client->Health().ok()) std::this_thread::yield();
+    EXPECT_THAT(daemon.Run("twice", 3),
+                StatusIs(absl::StatusCode::kUnavailable));
+  }
+  pin = {};
+  EXPECT_THAT(moved.get_future().get(), IsOk());
+}
+
 TEST(DrainTest, UndoesALoadThatIsUnderWay) {
   TestDaemon daemon;
   daemon.sim(0).Inject({.kind = SimFault::Kind::kStall});

@@ -8,6 +8,7 @@
 #include <future>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -125,7 +126,7 @@ TEST_F(MoverTest, UndoesALoadThatNobodyWaitsForAnyMore) {
   asked->ticket = {};  // The client goes away.
   EXPECT_THAT(asked->end.get(), StatusIs(absl::StatusCode::kCancelled));
   pool_.sim(0).faults().Release();
-  pool_.mover->Drain();  // Waits for the undoing.
+  pool_.mover->Drain(absl::InfiniteDuration());  // Waits for the undoing.
   EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
   EXPECT_EQ(pool_.used_bytes("cpu"), 0);
   EXPECT_THAT(pool_.table->Get("twice"), StatusIs(absl::StatusCode::kNotFound));
@@ -153,13 +154,30 @@ TEST_F(MoverTest, KeepsServingWhenAMigrationIsCancelled) {
   asked.ticket = {};
   pool_.sim(0).faults().Release();
   EXPECT_THAT(asked.end.get(), StatusIs(absl::StatusCode::kCancelled));
-  pool_.mover->Drain();
+  pool_.mover->Drain(absl::InfiniteDuration());
   EXPECT_EQ(*pool_.Run("twice", 3), 7);
   EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
 }
 
+TEST_F(MoverTest, DrainsNoLongerThanItsLimit) {
+  ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
+  const auto admission = pool_.table->Admit("twice", 0);
+  ModelTable::Pin pin = pool_.table->PinOn(*admission, *DeviceId::Parse("cpu"));
+  Asked asked;
+  asked.ticket = pool_.mover->Migrate("twice", *Destination::Parse({"sim:0"}),
+                                      asked.done());
+  while (pool_.table->Where(*admission).front() != *DeviceId::Parse("sim:0")) {
+    std::this_thread::yield();
+  }
+  EXPECT_FALSE(pool_.mover->Drain(absl::ZeroDuration()));
+  EXPECT_FALSE(pool_.mover->Drain(absl::Milliseconds(1)));
+  pin = {};
+  EXPECT_TRUE(pool_.mover->Drain(absl::InfiniteDuration()));
+  EXPECT_THAT(asked.end.get(), IsOk());
+}
+
 TEST_F(MoverTest, RefusesMovesOnceDraining) {
-  pool_.mover->Drain();
+  pool_.mover->Drain(absl::InfiniteDuration());
   EXPECT_THAT(pool_.Load("twice", {"cpu"}),
               StatusIs(absl::StatusCode::kUnavailable));
 }

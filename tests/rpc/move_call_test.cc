@@ -159,7 +159,7 @@ TEST_F(MoveCallTest, ADrainEndsAMove) {
   ASSERT_THAT(server_.Load("large", {"cpu"}), IsOk());
   const auto asked = Migrate("sim:0");
   AwaitMove();
-  server_.pool.mover->Drain();
+  server_.pool.mover->Drain(absl::InfiniteDuration());
   EXPECT_FALSE(asked->end.get().ok());
   EXPECT_THAT(server_.Load("large", {"sim:1"}),
               StatusIs(absl::StatusCode::kUnavailable));

@@ -48,7 +48,7 @@ class TestServer {
 
   // In the order in which a daemon stops.
   ~TestServer() {
-    pool.mover->Drain();
+    pool.mover->Drain(absl::InfiniteDuration());
     scheduler->Drain(absl::InfiniteDuration());
     server.reset();
     scheduler.reset();
