@@ -105,7 +105,7 @@ Mover::Ticket Mover::Work::Ask(MoveKind kind, LoadSpec spec, MoveDone done) {
     MutexLock lock(mutex);
     const auto same = std::ranges::find_if(moves, [&](const Move* move) {
       return kind == MoveKind::kLoad && move->kind == kind &&
-             move->spec == spec && !move->stop.stop_requested();
+             move->spec == spec && !move->abandoned;
     });
     if (same != moves.end()) {
       (*same)->waiters.push_back(waiter);
@@ -340,7 +340,10 @@ void Mover::Work::GiveUp(Ticket::Waiter& waiter) {
     if (waiter.move == nullptr) return;
     auto& waiters = waiter.move->waiters;
     std::erase_if(waiters, [&](const auto& w) { return w.get() == &waiter; });
-    if (waiters.empty()) stop = waiter.move->stop;
+    if (waiters.empty()) {
+      waiter.move->abandoned = true;
+      stop = waiter.move->stop;
+    }
     waiter.move = nullptr;
   }
   stop.request_stop();

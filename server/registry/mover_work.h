@@ -3,8 +3,8 @@
 //
 // Owns:     the moves: each belongs to the queue, then to the worker that runs
 //           it. A model's record points at its move's mark meanwhile.
-// Threads:  Work is thread-safe. A Move's `waiters` are guarded by
-//           Work::mutex, its mark by being atomic; the rest belongs to the
+// Threads:  Work is thread-safe. A Move's `waiters` and `abandoned` are guarded
+//           by Work::mutex, its mark by being atomic; the rest belongs to the
 //           worker that runs it.
 // Units:    bytes; absl times.
 
@@ -54,6 +54,7 @@ struct Mover::Move {
   MoveKind kind = MoveKind::kLoad;
   LoadSpec spec;  // Of a migration: name and destination.
   Waiters waiters;
+  bool abandoned = false;  // Nobody waits any more: nobody may join.
   std::stop_source stop;
   MoveMark mark;
   ModelRecord* record = nullptr;  // Stays while its move runs.

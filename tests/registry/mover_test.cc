@@ -14,6 +14,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/base/worker.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_pool.h"
 
@@ -130,6 +131,25 @@ TEST_F(MoverTest, UndoesALoadThatNobodyWaitsForAnyMore) {
   EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
   EXPECT_EQ(pool_.used_bytes("cpu"), 0);
   EXPECT_THAT(pool_.table->Get("twice"), StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(MoverTest, ALoadNeverJoinsOneThatIsBeingGivenUp) {
+  for (int round = 0; round < 50; ++round) {
+    auto first = StalledLoad();
+    Asked second;
+    {
+      const Worker leaver("leaver", [&] { first->ticket = {}; });
+      second.ticket = pool_.mover->Load(Spec("sim:0"), second.done());
+    }
+    pool_.sim(0).faults().Release();
+    const auto outcome = second.end.get();
+    if (outcome.ok()) {
+      ASSERT_THAT(pool_.Unload("twice"), IsOk());
+    } else {
+      EXPECT_THAT(outcome, StatusIs(absl::StatusCode::kAborted));
+    }
+    while (pool_.table->Get("twice").ok()) std::this_thread::yield();
+  }
 }
 
 TEST_F(MoverTest, GoesOnWhileOneOfTwoStillWaits) {
