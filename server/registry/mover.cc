@@ -252,6 +252,13 @@ void Mover::Work::End(std::unique_ptr<Move> move, absl::Status status) {
   move->retired.clear();
   move->loaded.reset();
   move->archive.reset();
+  {
+    MutexLock lock(mutex);
+    if (absl::IsCancelled(status) && draining && !move->abandoned) {
+      status = absl::UnavailableError(
+          "the server is draining and the move was undone; use another");
+    }
+  }
 
   MoveReport& report = move->report;
   report.model = move->spec.name;

@@ -222,12 +222,16 @@ TEST(DrainTest, UndoesALoadThatIsUnderWay) {
     ended.set_value(daemon.Load("twice", {"sim:0"}).status());
   });
   daemon.sim(0).faults().AwaitStall();
-  const Worker drainer("drainer",
-                       [&] { daemon.daemon->Drain(absl::Seconds(10)); });
   // The stalled copy sees the stop only once it goes on.
-  while (daemon.client->Health().ok()) std::this_thread::yield();
+  EXPECT_FALSE(daemon.daemon->Drain(absl::ZeroDuration()));
   daemon.sim(0).faults().Release();
-  EXPECT_FALSE(ended.get_future().get().ok());
+  EXPECT_THAT(ended.get_future().get(),
+              StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_TRUE(daemon.daemon->Drain(absl::InfiniteDuration()));
+  EXPECT_EQ(daemon.Device("sim:0").used_bytes, 0);
+  EXPECT_EQ(daemon.Device("cpu").used_bytes, 0);
+  EXPECT_THAT(daemon.client->Get("twice"),
+              StatusIs(absl::StatusCode::kNotFound));
 }
 
 }  // namespace

@@ -196,6 +196,21 @@ TEST_F(MoverTest, DrainsNoLongerThanItsLimit) {
   EXPECT_THAT(asked.end.get(), IsOk());
 }
 
+TEST_F(MoverTest, ADrainTellsThoseWhoWaitToUseAnother) {
+  const auto asked = StalledLoad();
+  // The stalled copy sees the stop only once it goes on.
+  EXPECT_FALSE(pool_.mover->Drain(absl::ZeroDuration()));
+  pool_.sim(0).faults().Release();
+  const auto ended = asked->end.get();
+  EXPECT_THAT(ended, StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(ended.status().message(),
+            "the server is draining and the move was undone; use another");
+  EXPECT_TRUE(pool_.mover->Drain(absl::InfiniteDuration()));
+  EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
+  EXPECT_EQ(pool_.used_bytes("cpu"), 0);
+  EXPECT_THAT(pool_.table->Get("twice"), StatusIs(absl::StatusCode::kNotFound));
+}
+
 TEST_F(MoverTest, RefusesMovesOnceDraining) {
   pool_.mover->Drain(absl::InfiniteDuration());
   EXPECT_THAT(pool_.Load("twice", {"cpu"}),

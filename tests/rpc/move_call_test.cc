@@ -160,7 +160,7 @@ TEST_F(MoveCallTest, ADrainEndsAMove) {
   const auto asked = Migrate("sim:0");
   AwaitMove();
   server_.pool.mover->Drain(absl::InfiniteDuration());
-  EXPECT_FALSE(asked->end.get().ok());
+  EXPECT_THAT(asked->end.get(), StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_THAT(server_.Load("large", {"sim:1"}),
               StatusIs(absl::StatusCode::kUnavailable));
 }
