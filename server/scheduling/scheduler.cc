@@ -201,13 +201,14 @@ void Scheduler::Lanes::RunOne(InferRequest& request, DeviceId device,
 absl::StatusOr<std::optional<Execution>> Scheduler::Lanes::Execute(
     InferRequest& request, DeviceId device) {
   const absl::Duration started = RealClock().Monotonic();
-  if (request.cancelled) return absl::CancelledError("the client went away");
+  // First: a server of gRPC's cancels a call whose deadline passes.
   if (request.deadline != absl::InfiniteFuture() &&
       absl::Now() >= request.deadline) {
     return absl::DeadlineExceededError(
         absl::StrCat("model \"", request.admission_.model(),
                      "\": the deadline passed while it waited in the queue"));
   }
+  if (request.cancelled) return absl::CancelledError("the client went away");
   ModelTable::Pin pin = table.PinOn(request.admission_, device);
   if (!pin) return std::nullopt;
   RETURN_IF_ERROR(pin.CheckInputs(request.inputs));

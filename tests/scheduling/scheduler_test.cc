@@ -160,6 +160,12 @@ TEST_F(SchedulerTest, EndsLateAndCancelledRequestsWithoutRunningThem) {
   cancelled.cancelled = true;
   scheduler_->Submit(cancelled);
   EXPECT_THAT(cancelled.end.get(), StatusIs(absl::StatusCode::kCancelled));
+
+  FloatRequest both("twice", 3);
+  both.deadline = absl::UnixEpoch();
+  both.cancelled = true;
+  scheduler_->Submit(both);
+  EXPECT_THAT(both.end.get(), StatusIs(absl::StatusCode::kDeadlineExceeded));
 }
 
 TEST_F(SchedulerTest, RefusesRequestsOnceDrained) {
