@@ -11,7 +11,7 @@ constexpr absl::Duration kBorrowWaitMax = absl::Microseconds(20);
 }  // namespace
 
 void RequestQueue::Show() {
-  size_ = requests_.size();
+  empty_ = requests_.empty();
   lends_ = requests_.empty() && sleepers_ > 0 && !borrowed_;
 }
 
@@ -21,6 +21,7 @@ void RequestQueue::Push(InferRequest& request) {
     MutexLock lock(mutex_);
     INVARIANT(!closed_);
     requests_.push_back(&request);
+    ++load_;
     Show();
     // A system call only when somebody sleeps.
     wake = LaneIsFree();
@@ -49,11 +50,12 @@ InferRequest* RequestQueue::Pop() {
 bool RequestQueue::Borrow() {
   const absl::Duration until = RealClock().Monotonic() + kBorrowWaitMax;
   do {
-    if (size_ > 0) return false;
+    if (!empty_) return false;
     if (!lends_) continue;
     MutexLock lock(mutex_);
     if (!lends_) continue;
     borrowed_ = true;
+    ++load_;
     Show();
     return true;
   } while (RealClock().Monotonic() < until);
@@ -66,6 +68,7 @@ void RequestQueue::GiveBack() {
     MutexLock lock(mutex_);
     INVARIANT(borrowed_);
     borrowed_ = false;
+    --load_;
     Show();
     wake = !requests_.empty() || closed_;
   }
@@ -76,6 +79,7 @@ std::deque<InferRequest*> RequestQueue::TakeAll() {
   MutexLock lock(mutex_);
   std::deque<InferRequest*> taken;
   taken.swap(requests_);
+  load_ -= taken.size();
   Show();
   return taken;
 }

@@ -36,8 +36,9 @@ class RequestQueue {
   // INVARIANT: not closed.
   void Push(InferRequest& request);
 
-  // Null once closed and empty.
+  // Null once closed and empty. The request counts as running until Ran.
   InferRequest* Pop();
+  void Ran() { --load_; }
 
   // True when nothing waits, nobody else borrows and a lane sleeps, which then
   // sleeps on until GiveBack. Only one, so that however wrong somebody is about
@@ -52,8 +53,8 @@ class RequestQueue {
 
   void Close();
 
-  // Waiting now: a hint for choosing among devices.
-  size_t size() const { return size_; }
+  // Waiting and running now: a hint for choosing among devices.
+  size_t load() const { return load_; }
 
  private:
   // A lane sleeps that is not lent.
@@ -69,7 +70,8 @@ class RequestQueue {
   size_t sleepers_ ABSL_GUARDED_BY(mutex_) = 0;
   bool borrowed_ ABSL_GUARDED_BY(mutex_) = false;  // One of the sleepers.
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  std::atomic<size_t> size_{0};
+  std::atomic<bool> empty_{true};
+  std::atomic<size_t> load_{0};
   std::atomic<bool> lends_{false};  // Borrow would get a lane.
 };
 

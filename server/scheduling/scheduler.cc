@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -71,6 +72,13 @@ class SeriesCache {
   absl::flat_hash_map<std::string, ModelSeries> series_ ABSL_GUARDED_BY(mutex_);
 };
 
+struct Place {
+  explicit Place(const Device& device_in) : device(device_in) {}
+
+  const Device& device;
+  RequestQueue queue;
+};
+
 // A request that ran: the result may be views of what the pin holds.
 struct Execution {
   ModelTable::Pin pin;
@@ -95,11 +103,12 @@ struct Scheduler::Lanes {
   bool RunHere(InferRequest& request);
   void End(InferRequest& request, const absl::StatusOr<InferAnswer>& answer);
   void CountEnd();
-  RequestQueue& QueueOf(DeviceId device) { return *queues.at(device); }
+  RequestQueue& QueueOf(DeviceId device) { return places.at(device).queue; }
 
   ModelTable& table;
   SeriesCache series_cache;
-  std::map<DeviceId, std::unique_ptr<RequestQueue>> queues;
+  std::map<DeviceId, Place> places;
+  std::atomic<size_t> turns{0};  // Whose turn it is among equals.
 
   // Not ended yet. Counted up before `draining` is read, so that whoever sets
   // it and then sees zero has seen everybody.
@@ -116,7 +125,7 @@ Scheduler::Scheduler(const std::vector<Device*>& devices, int lanes_per_device,
                      ModelTable& table, Metrics& metrics)
     : lanes_(std::make_unique<Lanes>(table, metrics)) {
   for (const Device* device : devices) {
-    lanes_->queues.emplace(device->id(), std::make_unique<RequestQueue>());
+    lanes_->places.try_emplace(device->id(), *device);
   }
   for (const Device* device : devices) {
     for (int i = 0; i < lanes_per_device; ++i) {
@@ -129,7 +138,7 @@ Scheduler::Scheduler(const std::vector<Device*>& devices, int lanes_per_device,
 
 Scheduler::~Scheduler() {
   Drain(absl::InfiniteDuration());
-  for (const auto& [device, queue] : lanes_->queues) queue->Close();
+  for (auto& [device, place] : lanes_->places) place.queue.Close();
   lanes_->workers.clear();
 }
 
@@ -156,30 +165,42 @@ void Scheduler::Submit(InferRequest& request) {
 // the request is not known to be short or no lane is idle.
 bool Scheduler::Lanes::RunHere(InferRequest& request) {
   if (request.admission_.recent_run() >= kShortRunMax) return false;
-  const auto found = queues.find(kCpu);
-  if (found == queues.end() || !found->second->Borrow()) return false;
-  RunOne(request, kCpu, found->second.get());
+  const auto found = places.find(kCpu);
+  if (found == places.end() || !found->second.queue.Borrow()) return false;
+  RunOne(request, kCpu, &found->second.queue);
   return true;
 }
 
-// Into the shortest queue of those devices that serve the model.
+// To the device with the least to do of those that serve the model, in turn
+// when several have as little; not to one that has failed, which would end its
+// requests quickest, while another has not.
 absl::Status Scheduler::Lanes::Route(InferRequest& request) {
   const ModelTable::Devices devices = table.Where(request.admission_);
   if (devices.empty()) {
     return absl::FailedPreconditionError(absl::StrCat(
         "model \"", request.admission_.model(), "\": no device serves it now"));
   }
-  DeviceId shortest = devices.front();
-  for (const DeviceId device : devices) {
-    if (QueueOf(device).size() < QueueOf(shortest).size()) shortest = device;
+  DeviceId chosen = devices.front();
+  if (devices.size() > 1) {
+    const size_t turn = turns++;
+    std::pair<bool, size_t> least(true, std::numeric_limits<size_t>::max());
+    for (size_t i = 0; i < devices.size(); ++i) {
+      const DeviceId device = devices[(turn + i) % devices.size()];
+      const Place& place = places.at(device);
+      const std::pair now(!place.device.Health().ok(), place.queue.load());
+      if (now >= least) continue;
+      least = now;
+      chosen = device;
+    }
   }
-  QueueOf(shortest).Push(request);
+  QueueOf(chosen).Push(request);
   return absl::OkStatus();
 }
 
 void Scheduler::Lanes::RunLane(DeviceId device) {
   while (InferRequest* request = QueueOf(device).Pop()) {
     RunOne(*request, device, nullptr);
+    QueueOf(device).Ran();
   }
 }
 
@@ -287,8 +308,8 @@ bool Scheduler::Drain(absl::Duration limit) {
     }
   }
   bool all_ran = lanes_->accepted == 0;
-  for (const auto& [device, queue] : lanes_->queues) {
-    for (InferRequest* request : queue->TakeAll()) {
+  for (auto& [device, place] : lanes_->places) {
+    for (InferRequest* request : place.queue.TakeAll()) {
       lanes_->End(*request, absl::UnavailableError(
                                 "the server stopped before this request ran; "
                                 "use another"));

@@ -4,6 +4,8 @@
 // The model is pinned when a request starts, not when it is queued. A request
 // whose model has moved on in the meantime follows it to its new device.
 //
+// A model on several devices is run by the one with the least to do.
+//
 // A request for the cpu whose model takes a few microseconds is run by the
 // thread that submits it, while a lane is idle: it borrows the lane. That saves
 // two thread switches, which cost ten times such a run.

@@ -26,9 +26,23 @@ TEST(RequestQueueTest, GivesWhatCameFirst) {
   NamedRequest second;
   queue.Push(first);
   queue.Push(second);
-  EXPECT_EQ(queue.size(), 2);
   EXPECT_EQ(queue.Pop(), &first);
   EXPECT_EQ(queue.Pop(), &second);
+}
+
+TEST(RequestQueueTest, CountsWhatWaitsAndWhatRuns) {
+  RequestQueue queue;
+  NamedRequest first;
+  NamedRequest second;
+  queue.Push(first);
+  queue.Push(second);
+  EXPECT_EQ(queue.load(), 2);
+  EXPECT_EQ(queue.Pop(), &first);
+  EXPECT_EQ(queue.load(), 2);
+  queue.Ran();
+  EXPECT_EQ(queue.load(), 1);
+  EXPECT_EQ(queue.TakeAll().size(), 1);
+  EXPECT_EQ(queue.load(), 0);
 }
 
 TEST(RequestQueueTest, WakesALaneThatSleeps) {
@@ -67,6 +81,7 @@ TEST(RequestQueueTest, LendsALaneThatSleepsAndWakesItAfterwards) {
   std::future<InferRequest*> pop = popped.get_future();
   const Worker lane("lane", [&] { popped.set_value(queue.Pop()); });
   while (!queue.Borrow()) std::this_thread::yield();  // Until it sleeps.
+  EXPECT_EQ(queue.load(), 1);
   EXPECT_FALSE(queue.Borrow()) << "lent already";
 
   queue.Push(request);
@@ -75,6 +90,7 @@ TEST(RequestQueueTest, LendsALaneThatSleepsAndWakesItAfterwards) {
             std::future_status::timeout);
   queue.GiveBack();
   EXPECT_EQ(pop.get(), &request);
+  EXPECT_EQ(queue.load(), 1) << "what the lane runs";
 }
 
 TEST(RequestQueueTest, LendsToOneOfManyAtATime) {
@@ -116,7 +132,7 @@ TEST(RequestQueueTest, TakeAllLeavesNothing) {
   queue.Push(first);
   queue.Push(second);
   EXPECT_EQ(queue.TakeAll().size(), 2);
-  EXPECT_EQ(queue.size(), 0);
+  EXPECT_TRUE(queue.TakeAll().empty());
 }
 
 TEST(RequestQueueDeathTest, PushingIntoAClosedQueueIsABug) {

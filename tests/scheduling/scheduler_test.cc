@@ -6,6 +6,7 @@
 #include <cstring>
 #include <future>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -38,6 +39,7 @@ struct FloatRequest final : InferRequest {
   }
 
   void Done(const absl::StatusOr<InferAnswer>& answer) override {
+    if (hold != nullptr) hold->get_future().get();
     if (!answer.ok()) {
       ended.set_value(answer.status());
       return;
@@ -53,6 +55,7 @@ struct FloatRequest final : InferRequest {
   }
 
   float x;
+  std::promise<void>* hold = nullptr;  // Set: Done waits for it, on the lane.
   std::promise<absl::StatusOr<Answer>> ended;
   std::future<absl::StatusOr<Answer>> end = ended.get_future();
 };
@@ -189,6 +192,84 @@ TEST_F(SchedulerTest, RequestsFollowAModelThatMovesUnderThem) {
     ASSERT_THAT(answer, IsOk());
     EXPECT_EQ(answer->y, 7);
   }
+}
+
+TEST_F(SchedulerTest, TwoRequestsRunOnTwoReplicas) {
+  ASSERT_THAT(pool_.Migrate("twice", {"sim:0", "sim:1"}), IsOk());
+  std::promise<void> hold;
+  FloatRequest first("twice", 3);
+  first.hold = &hold;
+  scheduler_->Submit(first);
+  // It runs: nothing waits anywhere.
+  while (pool_.table->Get("twice")->queued_requests > 0) {
+    std::this_thread::yield();
+  }
+  FloatRequest second("twice", 3);
+  scheduler_->Submit(second);
+  hold.set_value();
+  EXPECT_NE(first.end.get()->device, second.end.get()->device);
+}
+
+TEST_F(SchedulerTest, ReplicasWithNothingToDoTakeTurns) {
+  ASSERT_THAT(pool_.Migrate("twice", {"sim:0", "sim:1"}), IsOk());
+  std::set<std::string> devices;
+  for (int i = 0; i < 20; ++i) {
+    FloatRequest request("twice", 3);
+    scheduler_->Submit(request);
+    devices.insert(request.end.get()->device);
+  }
+  EXPECT_EQ(devices, (std::set<std::string>{"sim:0", "sim:1"}));
+}
+
+TEST_F(SchedulerTest, AReplicaOnAFailedDeviceGetsNothing) {
+  ASSERT_THAT(pool_.Migrate("twice", {"sim:0", "sim:1"}), IsOk());
+  pool_.sim(0).Inject({.kind = SimFault::Kind::kFailDevice});
+  EXPECT_THAT(pool_.Load("throwing", {"sim:0"}),
+              StatusIs(absl::StatusCode::kInternal));
+  for (int i = 0; i < 20; ++i) {
+    FloatRequest request("twice", 3);
+    scheduler_->Submit(request);
+    const auto answer = request.end.get();
+    ASSERT_THAT(answer, IsOk());
+    EXPECT_EQ(answer->device, "sim:1");
+  }
+}
+
+TEST_F(SchedulerTest, ADrainLetsAcceptedRequestsRun) {
+  std::promise<void> hold;
+  FloatRequest running("twice", 3);
+  running.hold = &hold;
+  scheduler_->Submit(running);
+  FloatRequest queued("twice", 4);
+  scheduler_->Submit(queued);
+  std::promise<bool> drained;
+  const Worker drainer("drainer", [&] {
+    drained.set_value(scheduler_->Drain(absl::InfiniteDuration()));
+  });
+  hold.set_value();
+  EXPECT_TRUE(drained.get_future().get());
+  EXPECT_THAT(running.end.get(), IsOk());
+  EXPECT_THAT(queued.end.get(), IsOk());
+}
+
+TEST_F(SchedulerTest, ADrainEndsWhatIsQueuedWhenItsLimitPasses) {
+  std::promise<void> hold;
+  FloatRequest running("twice", 3);
+  running.hold = &hold;
+  scheduler_->Submit(running);
+  // Behind it, once it is known to have left the queue.
+  while (pool_.table->Get("twice")->queued_requests > 0) {
+    std::this_thread::yield();
+  }
+  FloatRequest queued("twice", 4);
+  scheduler_->Submit(queued);
+  EXPECT_FALSE(scheduler_->Drain(absl::Milliseconds(1)));
+  const auto refused = queued.end.get();
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(refused.status().message(),
+            "the server stopped before this request ran; use another");
+  hold.set_value();
+  EXPECT_THAT(running.end.get(), IsOk());
 }
 
 TEST_F(SchedulerTest, LeavesNothingAdmittedBehind) {
