@@ -1,6 +1,9 @@
 #include "server/registry/destination.h"
 
+#include <algorithm>
+
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 
 #include "server/base/status_macros.h"
 
@@ -20,6 +23,12 @@ absl::StatusOr<Destination> Destination::Parse(
     }
     ASSIGN_OR_RETURN(const DeviceId device, DeviceId::Parse(text));
     destination.devices.push_back(device);
+  }
+  std::ranges::sort(destination.devices);
+  if (const auto twice = std::ranges::adjacent_find(destination.devices);
+      twice != destination.devices.end()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("devices: ", twice->ToString(), " is named twice"));
   }
   return destination;
 }

@@ -2,8 +2,8 @@
 // the mover's choice.
 //
 // Threads:  any; a plain value.
-// Fails:    INVALID_ARGUMENT for what is no device, and for "auto" beside
-//           devices.
+// Fails:    INVALID_ARGUMENT for what is no device, for a device named twice
+//           and for "auto" beside devices.
 
 #ifndef SERVER_REGISTRY_DESTINATION_H_
 #define SERVER_REGISTRY_DESTINATION_H_
@@ -18,7 +18,7 @@
 namespace ferry {
 
 struct Destination {
-  std::vector<DeviceId> devices;
+  std::vector<DeviceId> devices;  // Sorted: the order says nothing.
   bool automatic = false;
 
   // "auto", or devices as in LoadModelRequest; empty is "auto".

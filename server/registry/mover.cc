@@ -165,7 +165,7 @@ absl::StatusOr<std::optional<MoveOutcome>> Mover::Work::Mark(Move& move) {
   }
   const Destination& wanted = move.spec.destination;
   const bool already =
-      serves && (wanted.automatic || Sorted(wanted.devices) == Sorted(serving));
+      serves && (wanted.automatic || wanted.devices == Sorted(serving));
 
   switch (move.kind) {
     case MoveKind::kLoad:

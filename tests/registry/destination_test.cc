@@ -23,5 +23,16 @@ TEST(DestinationTest, IsAutoOrDevices) {
               StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
+TEST(DestinationTest, IsTheSameInAnyOrder) {
+  EXPECT_EQ(*Destination::Parse({"sim:1", "cpu"}),
+            *Destination::Parse({"cpu", "sim:1"}));
+}
+
+TEST(DestinationTest, NamesADeviceOnce) {
+  const auto twice = Destination::Parse({"sim:1", "cpu", "sim:1"});
+  EXPECT_THAT(twice, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_EQ(twice.status().message(), "devices: sim:1 is named twice");
+}
+
 }  // namespace
 }  // namespace ferry

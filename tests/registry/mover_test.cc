@@ -112,6 +112,22 @@ TEST_F(MoverTest, JoinsEqualLoadsIntoOne) {
   EXPECT_EQ(pool_.table->Moves().size(), 1);
 }
 
+TEST_F(MoverTest, JoinsLoadsThatNameTheirDevicesInAnotherOrder) {
+  pool_.sim(0).Inject({.kind = SimFault::Kind::kStall});
+  LoadSpec spec = Spec("sim:0");
+  spec.destination = *Destination::Parse({"sim:0", "sim:1"});
+  Asked first;
+  first.ticket = pool_.mover->Load(spec, first.done());
+  pool_.sim(0).faults().AwaitStall();
+  spec.destination = *Destination::Parse({"sim:1", "sim:0"});
+  Asked second;
+  second.ticket = pool_.mover->Load(spec, second.done());
+  pool_.sim(0).faults().Release();
+  EXPECT_THAT(first.end.get(), IsOk());
+  EXPECT_THAT(second.end.get(), IsOk());
+  EXPECT_EQ(pool_.table->Moves().size(), 1);
+}
+
 TEST_F(MoverTest, AbortsASecondMoveOfOneModel) {
   const auto first = StalledLoad();
   Asked second;
