@@ -42,8 +42,10 @@ std::string PlaceLabel(const std::vector<std::string>& places) {
 }
 
 // Only for failures that came from the file or the machine is it of use to
-// remember that a model exists.
-bool WorthRemembering(const absl::Status& status) {
+// remember that a model exists. Where no file was found, it was the request
+// that was not valid.
+bool WorthRemembering(const absl::Status& status, bool found_file) {
+  if (absl::IsInvalidArgument(status)) return found_file;
   return !absl::IsNotFound(status) && !absl::IsCancelled(status) &&
          !absl::IsUnavailable(status);
 }
@@ -290,7 +292,8 @@ void Mover::Work::End(std::unique_ptr<Move> move, absl::Status status) {
     record.move = nullptr;
     outcome.model = table.SnapshotOf(record);
     const bool forget =
-        record.loaded == nullptr && (status.ok() || !WorthRemembering(status));
+        record.loaded == nullptr &&
+        (status.ok() || !WorthRemembering(status, !move->version_path.empty()));
     if (forget) {
       const auto found = table.records_.find(record.name);
       gone = std::move(found->second);

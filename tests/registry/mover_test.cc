@@ -250,6 +250,12 @@ TEST_F(MoverTest, RemembersWhyALoadFailed) {
               StatusIs(absl::StatusCode::kNotFound));
 }
 
+TEST_F(MoverTest, ForgetsALoadThatAskedForWhatCannotBe) {
+  EXPECT_THAT(pool_.Load("twice", {"cpu"}, "../twice.pt"),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(pool_.table->Get("twice"), StatusIs(absl::StatusCode::kNotFound));
+}
+
 TEST(MoverLimitTest, KnowsNoMoreModelsThanItsLimit) {
   TestPool pool("cpu=64MiB", {.models_max = 1});
   SaveScaleModel(pool.models / "a.pt", 2);
