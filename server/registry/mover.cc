@@ -54,6 +54,7 @@ bool WorthRemembering(const absl::Status& status, bool found_file) {
 
 Mover::Mover(Options options, Rooms rooms)
     : work_(std::make_unique<Work>(std::move(options), rooms)) {
+  work_->StartCounters();
   for (int i = 0; i < work_->options.moves_max; ++i) {
     work_->workers.push_back(std::make_unique<Worker>(
         absl::StrCat("mover-", i), [work = work_.get()] { work->RunLoop(); }));
@@ -313,6 +314,26 @@ void Mover::Work::End(std::unique_ptr<Move> move, absl::Status status) {
       waiter->Tell(outcome);
     } else {
       waiter->Tell(status);
+    }
+  }
+}
+
+// A counter that is born with its first event hides that event from
+// Prometheus, which only sees increases. What alerts and dashboards look at is
+// there from the start: damage on every device, and loads and migrations
+// between any two places, with the codes that a machine's faults have.
+void Mover::Work::StartCounters() {
+  std::vector<std::string> places = {kDisk};
+  for (const Device* device : rooms.devices.devices()) {
+    places.push_back(device->name());
+    rooms.metrics.Find(kVerifyFailuresTotal, {device->name()});
+  }
+  for (const std::string& from : places) {
+    for (const std::string& to : places) {
+      if (from == to || to == kDisk) continue;
+      for (const char* code : {"OK", "INTERNAL", "DATA_LOSS"}) {
+        rooms.metrics.Find(kMovesTotal, {from, to, code});
+      }
     }
   }
 }

@@ -87,6 +87,7 @@ struct Mover::Work {
   void GiveUp(Ticket::Waiter& waiter);
   void RunLoop();
   void End(std::unique_ptr<Move> move, absl::Status status);
+  void StartCounters();
   void CountMove(const MoveReport& report);
 
   // mover_steps.cc

@@ -20,9 +20,10 @@
 namespace ferry {
 namespace {
 
-using testing::Contains;
+using testing::ContainsRegex;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 class ServingTest : public testing::Test {
  protected:
@@ -151,6 +152,63 @@ TEST_F(ServingTest, MetricsShowExactBytesAndEveryMove) {
                     "1")}) {
     EXPECT_NE(text.find(line + "\n"), std::string::npos) << line;
   }
+}
+
+TEST_F(ServingTest, CountersAreThereBeforeTheyCount) {
+  const std::string text = daemon_.daemon->metrics().Text();
+  for (const char* line :
+       {"ferry_verify_failures_total{device=\"cpu\"} 0",
+        "ferry_verify_failures_total{device=\"sim:0\"} 0",
+        "ferry_moves_total{code=\"OK\",from=\"disk\",to=\"cpu\"} 0",
+        "ferry_moves_total{code=\"INTERNAL\",from=\"cpu\",to=\"sim:1\"} 0",
+        "ferry_moves_total{code=\"DATA_LOSS\",from=\"sim:1\",to=\"sim:0\"} "
+        "0"}) {
+    EXPECT_THAT(text, HasSubstr(absl::StrCat(line, "\n")));
+  }
+  EXPECT_THAT(text, Not(HasSubstr("code=\"OK\",from=\"cpu\",to=\"cpu\"")));
+}
+
+// One load, requests, one migration and one damaged chunk touch every row.
+TEST_F(ServingTest, EveryRowOfTheCatalogueIsFed) {
+  ASSERT_THAT(daemon_.Load("twice", {"sim:0"}), IsOk());
+  ASSERT_THAT(daemon_.Load("counter", {"sim:0"}), IsOk());
+  EXPECT_EQ(*daemon_.Run("twice", 3), 7);
+  daemon_.sim(1).Inject({.kind = SimFault::Kind::kCorrupt});
+  ASSERT_THAT(daemon_.Migrate("twice", {"sim:1"}), IsOk());
+  const auto waiting = daemon_.daemon->table().Admit("counter", 0);
+  ASSERT_THAT(waiting, IsOk());
+  const std::string text = daemon_.daemon->metrics().Text();
+  for (const MetricRow& row : Catalog()) {
+    if (row.name == kEvictionsTotal.name) continue;  // Nothing evicts yet.
+    const bool histogram = row.type == MetricType::kHistogram;
+    // A line of its own with a value that is not 0.
+    EXPECT_THAT(text, ContainsRegex(absl::StrCat("\n", std::string(row.name),
+                                                 histogram ? "_count" : "",
+                                                 "\\{[^}]*\\} [0-9.e+]*[1-9]")))
+        << row.name;
+  }
+  const auto twice = client_.Get("twice");
+  ASSERT_THAT(twice, IsOk());
+  for (const std::string& line :
+       {absl::StrCat("ferry_move_bytes_total{from=\"cpu\",to=\"sim:1\"} ",
+                     twice->weight_bytes),
+        std::string("ferry_device_capacity_bytes{device=\"sim:0\"} 16777216"),
+        std::string("ferry_verify_failures_total{device=\"sim:1\"} 1"),
+        std::string("ferry_infer_batch_size_sum{model=\"twice\"} 1"),
+        std::string("ferry_transfer_efficiency_ratio_count{from=\"cpu\",to="
+                    "\"sim:1\"} 1")}) {
+    EXPECT_THAT(text, HasSubstr(absl::StrCat(line, "\n")));
+  }
+  // What the models take is what the devices have given.
+  uint64_t cpu_bytes = 0;
+  for (const char* model : {"twice", "counter"}) {
+    const auto shown = client_.Get(model);
+    ASSERT_THAT(shown, IsOk());
+    for (const auto& part : shown->bytes) {
+      if (part.device == "cpu") cpu_bytes += part.size_bytes;
+    }
+  }
+  EXPECT_EQ(daemon_.Device("cpu").used_bytes, cpu_bytes);
 }
 
 TEST(StartTest, IsReadyOnceConfiguredModelsServe) {
