@@ -5,11 +5,13 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 #include "server/base/absl_view.h"
 #include "server/base/clock.h"
 #include "server/base/ids.h"
 #include "server/base/invariant.h"
+#include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/metrics/catalog.h"
 #include "server/registry/mover_work.h"
@@ -48,6 +50,17 @@ bool WorthRemembering(const absl::Status& status, bool found_file) {
   if (absl::IsInvalidArgument(status)) return found_file;
   return !absl::IsNotFound(status) && !absl::IsCancelled(status) &&
          !absl::IsUnavailable(status);
+}
+
+// One that failed is told to whoever asked for it.
+void LogMoved(const MoveReport& report) {
+  Log(LogLevel::kInfo, "moved",
+      {{"model", report.model},
+       {"from", absl::StrJoin(report.from, ",")},
+       {"to", absl::StrJoin(report.to, ",")},
+       {"bytes", report.size_bytes},
+       {"seconds", report.total},
+       {"verified", report.verified}});
 }
 
 }  // namespace
@@ -276,6 +289,7 @@ void Mover::Work::End(std::unique_ptr<Move> move, absl::Status status) {
         static_cast<double>(report.size_bytes) / absl::ToDoubleSeconds(copy);
   }
   CountMove(report);
+  if (status.ok()) LogMoved(report);
   rooms.table.KeepReport(report);
 
   Move::Waiters waiters;

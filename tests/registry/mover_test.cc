@@ -5,6 +5,7 @@
 
 #include "server/registry/mover.h"
 
+#include <algorithm>
 #include <future>
 #include <optional>
 #include <string>
@@ -71,6 +72,19 @@ TEST_F(MoverTest, LoadsAndSaysWhatItDid) {
   EXPECT_EQ(outcome->report->size_bytes, 2 * outcome->model.weight_bytes);
   EXPECT_TRUE(outcome->report->verified);
   EXPECT_EQ(*pool_.Run("twice", 3), 7);
+}
+
+TEST_F(MoverTest, LogsEachMoveThatEndedWell) {
+  testing::internal::CaptureStderr();
+  EXPECT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
+  EXPECT_THAT(pool_.Load("twice", {"cpu"}), IsOk());  // Nothing to do.
+  EXPECT_THAT(pool_.Load("thrice", {"cpu"}),
+              StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(pool_.Unload("twice"), IsOk());
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr("moved model=twice from=disk to=cpu bytes="));
+  EXPECT_THAT(log, HasSubstr("moved model=twice from=cpu to=disk bytes=0"));
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 2) << log;
 }
 
 TEST_F(MoverTest, AnswersAtOnceWhenItServesThereAlready) {
