@@ -24,6 +24,7 @@ namespace ferry {
 namespace {
 
 using Values = std::vector<std::string>;
+using Models = std::set<std::string>;
 
 // Samples of one scrape: row name, then label values.
 using Samples = std::map<std::string_view, std::map<Values, double>>;
@@ -81,7 +82,10 @@ class Metrics::Store {
   }
 
   Series::Target Find(const MetricRow& row, LabelValues label_values) {
-    const Values values = Bounded(row, label_values);
+    const Values values = [&] {
+      MutexLock lock(mutex_);
+      return Bounded(row, label_values, models_);
+    }();
     prometheus::Labels labels;
     for (size_t i = 0; i < values.size(); ++i) {
       labels.emplace(row.labels[i], values[i]);
@@ -131,7 +135,7 @@ class Metrics::Store {
     void Set(const MetricRow& row, LabelValues label_values,
              double value) override {
       INVARIANT(row.type == MetricType::kGauge);
-      Values values = store_.Bounded(row, label_values);
+      Values values = store_.Bounded(row, label_values, models_);
       const bool other = std::ranges::find(values, kOtherModel) != values.end();
       double& sample = samples_[row.name][std::move(values)];
       sample = other ? sample + value : value;
@@ -141,6 +145,7 @@ class Metrics::Store {
 
    private:
     Store& store_;
+    Models models_;
     Samples samples_;
   };
 
@@ -155,32 +160,32 @@ class Metrics::Store {
     return std::move(sink).samples();
   }
 
-  // The label values, with a model beyond the limit renamed.
-  Values Bounded(const MetricRow& row, LabelValues label_values) {
+  // The label values, with a model renamed that would be too many in `models`.
+  Values Bounded(const MetricRow& row, LabelValues label_values,
+                 Models& models) const {
     INVARIANT(families_.contains(row.name));
     INVARIANT(label_values.size() == row.label_count());
     Values values(label_values.begin(), label_values.end());
     for (size_t i = 0; i < values.size(); ++i) {
-      if (row.labels[i] == "model" && !Admit(values[i])) {
+      if (row.labels[i] == "model" && !Admit(values[i], models)) {
         values[i] = kOtherModel;
       }
     }
     return values;
   }
 
-  bool Admit(const std::string& model) {
+  bool Admit(const std::string& model, Models& models) const {
     // What cannot be a model is a client's text, maybe not even UTF-8.
     if (!CheckModelName(model).ok()) return false;
-    MutexLock lock(mutex_);
-    if (models_.contains(model)) return true;
-    return models_.size() < models_max_ && models_.insert(model).second;
+    if (models.contains(model)) return true;
+    return models.size() < models_max_ && models.insert(model).second;
   }
 
   const size_t models_max_;
   std::map<std::string_view, Family> families_;  // Filled once; then own locks.
 
   Mutex mutex_;
-  std::set<std::string> models_ ABSL_GUARDED_BY(mutex_);
+  Models models_ ABSL_GUARDED_BY(mutex_);  // Of every series so far.
   std::vector<std::function<void(GaugeSink&)>> collectors_
       ABSL_GUARDED_BY(mutex_);
 };

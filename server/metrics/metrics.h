@@ -9,9 +9,11 @@
 // Threads:  thread-safe. Collectors run without a lock of ours, on the thread
 //           that asks: two scrapes may run one at the same time.
 // Fails:    never; the wrong kind of row or count of labels is a bug.
-// Limits:   Options::models_max values of the label `model`; later ones are
-//           counted together as kOtherModel, as is what no model may be
-//           named. Count a client's word only when it names a model of ours.
+// Limits:   Options::models_max values of the label `model`: in the life of the
+//           process for what is counted, in one scrape for what is asked for.
+//           Later ones are taken together as kOtherModel, as is what no model
+//           may be named. Count a client's word only when it names a model of
+//           ours.
 
 #ifndef SERVER_METRICS_METRICS_H_
 #define SERVER_METRICS_METRICS_H_

@@ -112,6 +112,22 @@ TEST(MetricsTest, AddsUpTheGaugesOfModelsBeyondTheLimit) {
                                     HasSubstr("{model=\"_other\"} 5\n")));
 }
 
+TEST(MetricsTest, TheGaugesOfModelsThatHaveGoneMakeRoom) {
+  Metrics metrics({.models_max = 2});
+  metrics.Add(kInferRequestsTotal, {"x", "OK"});
+  metrics.Add(kInferRequestsTotal, {"y", "OK"});
+  std::vector<std::string> models = {"a", "b"};
+  metrics.AddCollector([&models](GaugeSink& sink) {
+    for (const std::string& model : models) {
+      sink.Set(kModelBytes, {model, "cpu"}, 7);
+    }
+  });
+  EXPECT_THAT(metrics.Text(), AllOf(HasSubstr("model=\"a\",device"),
+                                    HasSubstr("model=\"b\",device")));
+  models = {"c"};
+  EXPECT_THAT(metrics.Text(), HasSubstr("model=\"c\",device=\"cpu\"} 7\n"));
+}
+
 TEST(MetricsTest, NeverLetsAClientsTextIntoTheOutput) {
   Metrics metrics;
   metrics.Add(kInferRequestsTotal, {"\xFF\"\n", "NOT_FOUND"});
