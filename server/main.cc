@@ -142,7 +142,7 @@ int Main(int argc, char** argv) {
     for (const std::string& value : setting.values) {
       absl::StrAppend(&values, values.empty() ? "" : " ", value);
     }
-    Log(LogLevel::kDebug, "setting",
+    Log(LogLevel::kInfo, "setting",
         {{"name", setting.name}, {"value", values}, {"from", setting.source}});
   }
   return Serve(*config, **signal);
