@@ -152,6 +152,11 @@ void CheckTogether(const Config& config, std::vector<std::string>& errors) {
   if (!config.loads.empty() && config.model_dirs.empty() && errors.empty()) {
     errors.push_back("--load: needs a --model-dir to load from");
   }
+  if (config.metrics_listen == config.grpc_listen &&
+      !config.grpc_listen.empty() && !config.grpc_listen.ends_with(":0")) {
+    errors.push_back(absl::StrCat("--metrics-listen=", config.metrics_listen,
+                                  ": is where --grpc-listen listens"));
+  }
   std::set<std::string> names;
   for (const Config::Load& load : config.loads) {
     if (!names.insert(load.name).second) {

@@ -78,7 +78,7 @@ struct Daemon::Rooms {
   // thread that starts and drains touches.
   Mutex mutex;
   size_t loads_left ABSL_GUARDED_BY(mutex) = 0;
-  bool loads_failed ABSL_GUARDED_BY(mutex) = false;
+  absl::Status loads_failed ABSL_GUARDED_BY(mutex);
   std::vector<Mover::Ticket> tickets;
 };
 
@@ -154,12 +154,9 @@ Daemon::~Daemon() {
 
 void Daemon::LoadConfigured(std::function<void(absl::Status)> done) {
   Rooms& rooms = *rooms_;
-  const auto ready = [&rooms, done] {
+  if (rooms.config.loads.empty()) {
     rooms.rpc->SetReady(true);
     done(absl::OkStatus());
-  };
-  if (rooms.config.loads.empty()) {
-    ready();
     return;
   }
   {
@@ -167,24 +164,23 @@ void Daemon::LoadConfigured(std::function<void(absl::Status)> done) {
     rooms.loads_left = rooms.config.loads.size();
   }
   for (const Config::Load& load : rooms.config.loads) {
-    const auto ended = [&rooms, done, ready,
+    const auto ended = [&rooms, done,
                         &load](const absl::StatusOr<MoveOutcome>& outcome) {
-      bool last = false;
-      bool first_failure = false;
+      absl::Status all;
       {
         MutexLock lock(rooms.mutex);
-        last = --rooms.loads_left == 0;
         if (!outcome.ok()) {
-          first_failure = !std::exchange(rooms.loads_failed, true);
+          absl::Status& failed = rooms.loads_failed;
+          failed = absl::Status(
+              failed.ok() ? outcome.status().code() : failed.code(),
+              absl::StrCat(failed.message(), failed.ok() ? "" : "\n", "--load=",
+                           load.name, ": ", outcome.status().message()));
         }
-        last = last && !rooms.loads_failed;
+        if (--rooms.loads_left > 0) return;
+        all = rooms.loads_failed;
       }
-      if (first_failure) {
-        done(absl::Status(outcome.status().code(),
-                          absl::StrCat("--load=", load.name, ": ",
-                                       outcome.status().message())));
-      }
-      if (last) ready();
+      if (all.ok()) rooms.rpc->SetReady(true);
+      done(std::move(all));
     };
     auto destination = Destination::Parse(load.devices);
     if (!destination.ok()) {

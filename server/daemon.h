@@ -40,8 +40,9 @@ class Daemon {
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  // Loads the models of --load. `done` is called once, from any thread: OK when
-  // all of them serve and health says SERVING, or the first failure. Call once.
+  // Loads the models of --load. `done` is called once, from any thread, when
+  // the last of them has ended: OK when all serve and health says SERVING, or
+  // the first failure's code and a line for each. Call once.
   void LoadConfigured(std::function<void(absl::Status)> done);
 
   // Health says NOT_SERVING, no request is accepted, moves that have not

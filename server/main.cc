@@ -22,8 +22,14 @@
 namespace ferry {
 namespace {
 
-int Fail(const absl::Status& status) {
-  std::fprintf(stderr, "ferryd: %s\n", std::string(status.message()).c_str());
+// The last words: a line of the log for a machine, a sentence for people.
+int Fail(const absl::Status& status, LogFormat format) {
+  const std::string message(status.message());
+  if (format == LogFormat::kJson) {
+    Log(LogLevel::kError, "failed", {{"error", message}});
+  } else {
+    std::fprintf(stderr, "ferryd: %s\n", message.c_str());
+  }
   return EXIT_FAILURE;
 }
 
@@ -92,7 +98,7 @@ bool DrainUntilSignal(Daemon& daemon, const Config& config, StopSignal& signal,
 int Serve(const Config& config, StopSignal& signal) {
   const Stopwatch since_start;
   auto daemon = Daemon::Start(config);
-  if (!daemon.ok()) return Fail(daemon.status());
+  if (!daemon.ok()) return Fail(daemon.status(), config.log_format);
 
   Startup startup;
   (*daemon)->LoadConfigured([&](absl::Status status) {
@@ -111,7 +117,7 @@ int Serve(const Config& config, StopSignal& signal) {
   const int number = signal.Wait();
   int exit_code = EXIT_SUCCESS;
   if (number == StopSignal::kNotified) {
-    exit_code = Fail(startup.status());
+    exit_code = Fail(startup.status(), config.log_format);
   } else {
     Log(LogLevel::kInfo, "draining",
         {{"signal", number}, {"limit_seconds", config.drain_max}});
@@ -126,7 +132,7 @@ int Serve(const Config& config, StopSignal& signal) {
 
 int Main(int argc, char** argv) {
   auto config = ParseConfig(argc, argv);
-  if (!config.ok()) return Fail(config.status());
+  if (!config.ok()) return Fail(config.status(), LogFormat::kText);
   if (!config->information.empty()) {
     std::fputs(config->information.c_str(), stdout);
     return EXIT_SUCCESS;
@@ -134,9 +140,9 @@ int Main(int argc, char** argv) {
   // Debian builds Abseil with the search for lock cycles that is meant for
   // debugging: each lock of gRPC's would look itself up in a graph.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  auto signal = StopSignal::Create();
-  if (!signal.ok()) return Fail(signal.status());
   SetLog(config->log_format, config->log_level);
+  auto signal = StopSignal::Create();
+  if (!signal.ok()) return Fail(signal.status(), config->log_format);
   for (const Config::Setting& setting : config->settings) {
     std::string values;
     for (const std::string& value : setting.values) {

@@ -241,6 +241,14 @@ TEST_F(ConfigTest, ChecksLoadsAgainstTheRest) {
   EXPECT_THAT(Parse({dir, "--load=a@sim:0,cpu", "--devices=sim:0"}), IsOk());
 }
 
+TEST_F(ConfigTest, RefusesOneAddressForTwoListeners) {
+  EXPECT_THAT(Error({"--metrics-listen=127.0.0.1:8001"}),
+              HasSubstr("--metrics-listen=127.0.0.1:8001: is where "
+                        "--grpc-listen listens"));
+  EXPECT_THAT(Parse({"--grpc-listen=[::1]:0", "--metrics-listen=[::1]:0"}),
+              IsOk());
+}
+
 TEST_F(ConfigTest, RefusesWhatItDoesNotKnow) {
   const std::string file = File("moves_max = 3\nhelp = true\nconfig = \"x\"");
   const std::string error = Error({"--moves=3", "stray", "--config=" + file});

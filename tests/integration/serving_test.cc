@@ -1,5 +1,6 @@
 // Load, infer, migrate and watch through the wire, as a user does.
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <set>
@@ -225,6 +226,51 @@ TEST(StartTest, SaysWhichConfiguredModelFailed) {
               HasSubstr("--load=nothing"));
   EXPECT_THAT(daemon.client->Health(),
               StatusIs(absl::StatusCode::kUnavailable));
+}
+
+TEST(StartTest, SaysEveryConfiguredModelThatFailed) {
+  TestDaemon daemon({"--load=nothing@cpu", "--load=twice@cpu",
+                     "--load=twice2=twice.pt@cpu", "--load=nobody@cpu"});
+  EXPECT_THAT(daemon.started, StatusIs(absl::StatusCode::kNotFound));
+  const std::string message(daemon.started.message());
+  EXPECT_THAT(message, HasSubstr("--load=nothing: "));
+  EXPECT_THAT(message, HasSubstr("--load=nobody: "));
+  EXPECT_THAT(message, Not(HasSubstr("twice")));
+  EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 1);
+}
+
+// The second load stands still in the middle of its copy.
+TEST(StartTest, IsNotReadyBeforeTheLastConfiguredModelServes) {
+  const TestDaemon other({"--devices=cpu=64MiB"});  // For its models.
+  const std::string models = "--model-dir=" + other.models.path().string();
+  const std::vector<const char*> argv = {"ferryd",
+                                         "--grpc-listen=127.0.0.1:0",
+                                         models.c_str(),
+                                         "--metrics-listen=127.0.0.1:0",
+                                         "--load=twice@cpu",
+                                         "--load=counter@sim:0",
+                                         "--devices=cpu=64MiB,sim:0=16MiB"};
+  const auto config = ParseConfig(static_cast<int>(argv.size()), argv.data(),
+                                  [](const char*) { return nullptr; });
+  ASSERT_THAT(config, IsOk());
+  const auto daemon = Daemon::Start(*config);
+  ASSERT_THAT(daemon, IsOk());
+  auto& sim = dynamic_cast<SimDevice&>(
+      **(*daemon)->devices().Find(*DeviceId::Parse("sim:0")));
+  sim.Inject({.kind = SimFault::Kind::kStall});
+  const auto client = client::Client::Connect((*daemon)->grpc_address());
+  ASSERT_THAT(client, IsOk());
+  std::promise<absl::Status> ready;
+  (*daemon)->LoadConfigured(
+      [&](const absl::Status& status) { ready.set_value(status); });
+  sim.faults().AwaitStall();
+  while ((*client)->Get("twice")->state != "SERVING") {
+    std::this_thread::yield();
+  }
+  EXPECT_THAT((*client)->Health(), StatusIs(absl::StatusCode::kUnavailable));
+  sim.faults().Release();
+  EXPECT_THAT(ready.get_future().get(), IsOk());
+  EXPECT_THAT((*client)->Health(), IsOk());
 }
 
 TEST(StartTest, RefusesAPortInUse) {
