@@ -298,6 +298,7 @@ void Mover::Work::End(std::unique_ptr<Move> move, absl::Status status) {
   {
     MutexLock lock(mutex);
     moves.erase(move.get());
+    ++telling;
     waiters.swap(move->waiters);
     for (const auto& waiter : waiters) waiter->move = nullptr;
 
@@ -318,7 +319,6 @@ void Mover::Work::End(std::unique_ptr<Move> move, absl::Status status) {
     } else {
       record.last_error.clear();
     }
-    changed.NotifyAll();
   }
   const std::string name = move->spec.name;
   move.reset();
@@ -330,6 +330,9 @@ void Mover::Work::End(std::unique_ptr<Move> move, absl::Status status) {
       waiter->Tell(status);
     }
   }
+  MutexLock lock(mutex);
+  --telling;
+  changed.NotifyAll();
 }
 
 // A counter that is born with its first event hides that event from
@@ -404,7 +407,7 @@ bool Mover::Drain(absl::Duration limit) {
   }
   for (std::stop_source& stop : stops) stop.request_stop();
   MutexLock lock(work_->mutex);
-  while (!work_->moves.empty()) {
+  while (!work_->moves.empty() || work_->telling > 0) {
     const absl::Duration left = until - RealClock().Monotonic();
     if (left <= absl::ZeroDuration()) return false;
     work_->changed.WaitFor(work_->mutex, left);

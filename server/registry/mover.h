@@ -98,8 +98,9 @@ class Mover {
   Ticket Unload(std::string name, MoveDone done);
 
   // Refuses new moves with UNAVAILABLE and cancels those under way; then waits
-  // for their end, or until `limit` is over. A move that has switched ends only
-  // with the last request on its old place. True when none is left.
+  // for their end, told to all, or until `limit` is over. A move that has
+  // switched ends only with the last request on its old place. True when none
+  // is left.
   bool Drain(absl::Duration limit);
 
   // Destroys every model. Call after a Drain that left none, when no request

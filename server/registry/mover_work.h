@@ -116,6 +116,7 @@ struct Mover::Work {
   CondVar changed;
   std::deque<std::unique_ptr<Move>> queue ABSL_GUARDED_BY(mutex);
   std::set<Move*> moves ABSL_GUARDED_BY(mutex);  // Queued or running.
+  int telling ABSL_GUARDED_BY(mutex) = 0;        // Ends that are being told.
   bool draining ABSL_GUARDED_BY(mutex) = false;
   bool closed ABSL_GUARDED_BY(mutex) = false;
 

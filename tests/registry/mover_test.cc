@@ -226,6 +226,20 @@ TEST_F(MoverTest, DrainsNoLongerThanItsLimit) {
   EXPECT_THAT(asked.end.get(), IsOk());
 }
 
+TEST_F(MoverTest, ADrainWaitsUntilEveryEndIsTold) {
+  std::promise<void> telling;
+  std::promise<void> hold;
+  const Mover::Ticket ticket =
+      pool_.mover->Load(Spec("cpu"), [&](const absl::StatusOr<MoveOutcome>&) {
+        telling.set_value();
+        hold.get_future().get();
+      });
+  telling.get_future().get();
+  EXPECT_FALSE(pool_.mover->Drain(absl::ZeroDuration()));
+  hold.set_value();
+  EXPECT_TRUE(pool_.mover->Drain(absl::InfiniteDuration()));
+}
+
 TEST_F(MoverTest, ADrainTellsThoseWhoWaitToUseAnother) {
   const auto asked = StalledLoad();
   // The stalled copy sees the stop only once it goes on.
