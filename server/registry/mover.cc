@@ -383,6 +383,7 @@ TransferProgress Mover::Work::Progress(Move& move, uint64_t base_bytes) {
 
 void Mover::Work::GiveUp(Ticket::Waiter& waiter) {
   std::stop_source stop(std::nostopstate);
+  std::unique_ptr<Move> queued;
   {
     MutexLock lock(mutex);
     if (waiter.move == nullptr) return;
@@ -391,21 +392,36 @@ void Mover::Work::GiveUp(Ticket::Waiter& waiter) {
     if (waiters.empty()) {
       waiter.move->abandoned = true;
       stop = waiter.move->stop;
+      const auto found =
+          std::ranges::find(queue, waiter.move, &std::unique_ptr<Move>::get);
+      if (found != queue.end()) {
+        queued = std::move(*found);
+        queue.erase(found);
+      }
     }
     waiter.move = nullptr;
   }
   stop.request_stop();
+  if (queued != nullptr) EndQueued(std::move(queued));
+}
+
+void Mover::Work::EndQueued(std::unique_ptr<Move> move) {
+  EndStep(*move, MoveStep::kQueue);
+  End(std::move(move), absl::CancelledError("the move was cancelled"));
 }
 
 bool Mover::Drain(absl::Duration limit) {
   const absl::Duration until = RealClock().Monotonic() + limit;
   std::vector<std::stop_source> stops;
+  std::deque<std::unique_ptr<Move>> queued;
   {
     MutexLock lock(work_->mutex);
     work_->draining = true;
     for (const Move* move : work_->moves) stops.push_back(move->stop);
+    queued.swap(work_->queue);
   }
   for (std::stop_source& stop : stops) stop.request_stop();
+  for (auto& move : queued) work_->EndQueued(std::move(move));
   MutexLock lock(work_->mutex);
   while (!work_->moves.empty() || work_->telling > 0) {
     const absl::Duration left = until - RealClock().Monotonic();

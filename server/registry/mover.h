@@ -1,15 +1,16 @@
 // A Mover loads, moves and unloads models: the only code that changes where a
 // model is.
 //
-// Every kind of move runs the same steps, top to bottom, in mover.cc:
+// Every kind of move runs the same steps, top to bottom, in mover_steps.cc:
 // DECIDE, COPY, SWITCH, DRAIN. Nothing visible changes before SWITCH; whatever
 // fails or is cancelled before it is undone by dropping leases; after it
 // nothing can fail.
 //
 // Owns:     its workers and the moves under way. Everything else outlives it.
 // Threads:  thread-safe. Load, Migrate and Unload return at once; their `done`
-//           is called exactly once, from a worker, or from the caller before
-//           the call returns when there was nothing to do or it was refused.
+//           is called exactly once: from a worker, from Drain when none had
+//           begun it, or from the caller before the call returns when there
+//           was nothing to do or it was refused.
 // Units:    bytes.
 // Fails:    as ferry.v1's ModelService says.
 // Limits:   Options::moves_max moves at a time, kMovesQueuedMax waiting.

@@ -87,6 +87,7 @@ struct Mover::Work {
   void GiveUp(Ticket::Waiter& waiter);
   void RunLoop();
   void End(std::unique_ptr<Move> move, absl::Status status);
+  void EndQueued(std::unique_ptr<Move> move);  // It waits for no mover.
   void StartCounters();
   void CountMove(const MoveReport& report);
 

@@ -15,6 +15,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
+
 #include "server/base/worker.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_pool.h"
@@ -190,6 +192,46 @@ TEST_F(MoverTest, GoesOnWhileOneOfTwoStillWaits) {
   EXPECT_THAT(first->end.get(), StatusIs(absl::StatusCode::kCancelled));
   pool_.sim(0).faults().Release();
   EXPECT_THAT(second.end.get(), IsOk());
+}
+
+// The pool has two movers.
+class BusyMoverTest : public MoverTest {
+ protected:
+  void SetUp() override {
+    MoverTest::SetUp();
+    for (int i = 0; i < 2; ++i) {
+      const std::string name = absl::StrCat("busy", i);
+      SaveScaleModel(pool_.models / (name + ".pt"), 2);
+      pool_.sim(i).Inject({.kind = SimFault::Kind::kStall});
+      LoadSpec spec = Spec(absl::StrCat("sim:", i));
+      spec.name = name;
+      busy_[i].ticket = pool_.mover->Load(spec, busy_[i].done());
+      pool_.sim(i).faults().AwaitStall();
+    }
+    queued_.ticket = pool_.mover->Load(Spec("cpu"), queued_.done());
+  }
+  void TearDown() override {
+    for (int i = 0; i < 2; ++i) {
+      pool_.sim(i).faults().Release();
+      (void)busy_[i].end.get();
+    }
+  }
+
+  Asked busy_[2];
+  Asked queued_;
+};
+
+TEST_F(BusyMoverTest, ForgetsAQueuedMoveAtOnceWhenItsClientLeaves) {
+  EXPECT_EQ(pool_.table->Get("twice")->state, ModelState::kLoading);
+  queued_.ticket = {};
+  EXPECT_THAT(queued_.end.get(), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_THAT(pool_.table->Get("twice"), StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(BusyMoverTest, ADrainEndsQueuedMovesAtOnce) {
+  EXPECT_FALSE(pool_.mover->Drain(absl::ZeroDuration()));
+  EXPECT_THAT(queued_.end.get(), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(pool_.table->Get("twice"), StatusIs(absl::StatusCode::kNotFound));
 }
 
 TEST_F(MoverTest, KeepsServingWhenAMigrationIsCancelled) {
