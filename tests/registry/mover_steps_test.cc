@@ -177,6 +177,23 @@ TEST_F(MoverStepsTest, UnloadLetsAcceptedRequestsRunAndTakesNoMore) {
   EXPECT_EQ(pool_.used_bytes("cpu"), 0);
 }
 
+TEST_F(MoverStepsTest, AModelServesOnWhenItsUnloadIsCancelled) {
+  ASSERT_THAT(pool_.Load("twice", {"sim:0"}), IsOk());
+  const auto admission = pool_.table->Admit("twice", 0);
+  Mover::Ticket ticket =
+      pool_.mover->Unload("twice", [](const absl::StatusOr<MoveOutcome>&) {});
+  while (pool_.table->Get("twice")->state != ModelState::kLeaving) {
+    std::this_thread::yield();
+  }
+  ticket = {};
+  while (pool_.table->Get("twice")->state != ModelState::kServing) {
+    std::this_thread::yield();
+  }
+  ExpectServes();
+  EXPECT_EQ(pool_.table->Moves().front().status.code(),
+            absl::StatusCode::kCancelled);
+}
+
 TEST_F(MoverStepsTest, NothingIsLostUnderLoadWhileAModelMoves) {
   ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
   std::atomic<bool> stop{false};
