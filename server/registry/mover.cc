@@ -112,6 +112,7 @@ Mover::Ticket Mover::Work::Ask(MoveKind kind, LoadSpec spec, MoveDone done) {
   waiter->work = this;
   absl::StatusOr<std::optional<MoveOutcome>> answer = std::nullopt;
   const std::string name = spec.name;
+  std::string forgotten;
 
   if (absl::Status named = CheckModelName(name); !named.ok()) {
     waiter->Tell(named);
@@ -132,7 +133,7 @@ Mover::Ticket Mover::Work::Ask(MoveKind kind, LoadSpec spec, MoveDone done) {
     move->kind = kind;
     move->spec = std::move(spec);
     move->waiters.push_back(waiter);
-    answer = Mark(*move);
+    answer = Mark(*move, forgotten);
     if (answer.ok() && !answer->has_value()) {
       waiter->move = move.get();
       moves.insert(move.get());
@@ -140,6 +141,7 @@ Mover::Ticket Mover::Work::Ask(MoveKind kind, LoadSpec spec, MoveDone done) {
       changed.NotifyAll();
     }
   }
+  if (!forgotten.empty()) rooms.table.NotifyChanged(forgotten);
   if (!answer.ok()) {
     waiter->Tell(answer.status());
   } else if (answer->has_value()) {
@@ -151,8 +153,9 @@ Mover::Ticket Mover::Work::Ask(MoveKind kind, LoadSpec spec, MoveDone done) {
 }
 
 // Marks the model as moving; or refuses; or answers at once when there is
-// nothing to do.
-absl::StatusOr<std::optional<MoveOutcome>> Mover::Work::Mark(Move& move) {
+// nothing to do. `forgotten` is the model that made room, if one had to.
+absl::StatusOr<std::optional<MoveOutcome>> Mover::Work::Mark(
+    Move& move, std::string& forgotten) {
   if (draining) {
     return absl::UnavailableError("the server is draining; use another");
   }
@@ -205,7 +208,10 @@ absl::StatusOr<std::optional<MoveOutcome>> Mover::Work::Mark(Move& move) {
           const auto cold = std::ranges::find_if(records, [](const auto& r) {
             return r.second->loaded == nullptr && r.second->move == nullptr;
           });
-          if (cold != records.end()) records.erase(cold);
+          if (cold != records.end()) {
+            forgotten = cold->first;
+            records.erase(cold);
+          }
         }
         if (records.size() >= table.options_.models_max) {
           return absl::ResourceExhaustedError(

@@ -82,7 +82,8 @@ struct Mover::Work {
 
   // mover.cc
   Ticket Ask(MoveKind kind, LoadSpec spec, MoveDone done);
-  absl::StatusOr<std::optional<MoveOutcome>> Mark(Move& move)
+  absl::StatusOr<std::optional<MoveOutcome>> Mark(Move& move,
+                                                  std::string& forgotten)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void GiveUp(Ticket::Waiter& waiter);
   void RunLoop();

@@ -6,8 +6,10 @@
 #include "server/registry/mover.h"
 
 #include <algorithm>
+#include <fstream>
 #include <future>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,6 +19,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "server/base/mutex.h"
 #include "server/base/worker.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_pool.h"
@@ -335,6 +338,24 @@ TEST(MoverLimitTest, KnowsNoMoreModelsThanItsLimit) {
               StatusIs(absl::StatusCode::kResourceExhausted));
   ASSERT_THAT(pool.Unload("a"), IsOk());
   EXPECT_THAT(pool.Load("b", {"cpu"}), IsOk());
+}
+
+TEST(MoverLimitTest, SaysWhichRememberedModelMadeRoom) {
+  TestPool pool("cpu=64MiB", {.models_max = 1});
+  SaveScaleModel(pool.models / "a.pt", 2);
+  std::ofstream(pool.models / "broken.pt") << "not a model";
+  EXPECT_THAT(pool.Load("broken", {"cpu"}),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  Mutex mutex;
+  std::set<std::string> changed;
+  const ModelTable::Watch watch =
+      pool.table->WatchChanges([&](std::string_view name) {
+        MutexLock lock(mutex);
+        changed.emplace(name);
+      });
+  EXPECT_THAT(pool.Load("a", {"cpu"}), IsOk());
+  MutexLock lock(mutex);
+  EXPECT_EQ(changed, (std::set<std::string>{"a", "broken"}));
 }
 
 }  // namespace
