@@ -114,6 +114,10 @@ ModelTable::Pin ModelTable::PinOn(const Admission& admission, DeviceId device) {
     pin.wants_exemplar_ = !record->learned;
     break;
   }
+  if (!pin && device == DeviceId{}) {
+    // A run that ended after its Residence was retired has told its time.
+    record->recent_run_seconds = ModelRecord::kNotRun;
+  }
   return pin;
 }
 

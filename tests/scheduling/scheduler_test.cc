@@ -118,6 +118,30 @@ TEST_F(SchedulerTest, AModelThatTakesLongRunsOnItsLane) {
   }
 }
 
+// A run on the cpu that ends only after the model has left it.
+TEST_F(SchedulerTest, NoLaneIsBorrowedInVainForLong) {
+  const auto admission = pool_.table->Admit("twice", 0);
+  ModelTable::Pin pin = pool_.table->PinOn(*admission, *DeviceId::Parse("cpu"));
+  {
+    const Worker mover("mover", [&] {
+      EXPECT_THAT(pool_.Migrate("twice", {"sim:0"}), IsOk());
+    });
+    while (pool_.table->Where(*admission).front() !=
+           *DeviceId::Parse("sim:0")) {
+      std::this_thread::yield();
+    }
+    pin.RanFor(absl::Microseconds(1));
+    pin = {};
+  }
+  // Until one finds the cpu's lane asleep.
+  for (int i = 0; i < 1000 && admission->recent_run() < absl::Seconds(1); ++i) {
+    FloatRequest request("twice", 3);
+    scheduler_->Submit(request);
+    EXPECT_EQ(request.end.get()->device, "sim:0");
+  }
+  EXPECT_EQ(admission->recent_run(), absl::InfiniteDuration());
+}
+
 TEST_F(SchedulerTest, ShortRequestsOfManySubmittersAllEnd) {
   std::vector<std::unique_ptr<Worker>> submitters;
   for (int t = 0; t < 4; ++t) {
