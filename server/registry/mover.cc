@@ -5,15 +5,12 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include "server/base/absl_view.h"
 #include "server/base/clock.h"
 #include "server/base/ids.h"
 #include "server/base/invariant.h"
-#include "server/base/log.h"
 #include "server/base/status_macros.h"
-#include "server/metrics/catalog.h"
 #include "server/registry/mover_work.h"
 
 namespace ferry {
@@ -37,37 +34,11 @@ std::vector<DeviceId> Sorted(std::vector<DeviceId> devices) {
   return devices;
 }
 
-// One label for a set of places: the set itself would not be a closed set.
-std::string PlaceLabel(const std::vector<std::string>& places) {
-  if (places.empty()) return kDisk;
-  return places.size() == 1 ? places.front() : "several";
-}
-
-// Only for failures that came from the file or the machine is it of use to
-// remember that a model exists. Where no file was found, it was the request
-// that was not valid.
-bool WorthRemembering(const absl::Status& status, bool found_file) {
-  if (absl::IsInvalidArgument(status)) return found_file;
-  return !absl::IsNotFound(status) && !absl::IsCancelled(status) &&
-         !absl::IsUnavailable(status);
-}
-
-// One that failed is told to whoever asked for it.
-void LogMoved(const MoveReport& report) {
-  Log(LogLevel::kInfo, "moved",
-      {{"model", report.model},
-       {"from", absl::StrJoin(report.from, ",")},
-       {"to", absl::StrJoin(report.to, ",")},
-       {"bytes", report.size_bytes},
-       {"seconds", report.total},
-       {"verified", report.verified}});
-}
-
 }  // namespace
 
 Mover::Mover(Options options, Rooms rooms)
     : work_(std::make_unique<Work>(std::move(options), rooms)) {
-  work_->StartCounters();
+  StartMoveCounters(work_->rooms.devices.devices(), work_->rooms.metrics);
   for (int i = 0; i < work_->options.moves_max; ++i) {
     work_->workers.push_back(std::make_unique<Worker>(
         absl::StrCat("mover-", i), [work = work_.get()] { work->RunLoop(); }));
@@ -294,8 +265,7 @@ void Mover::Work::End(std::unique_ptr<Move> move, absl::Status status) {
     report.bytes_per_second =
         static_cast<double>(report.size_bytes) / absl::ToDoubleSeconds(copy);
   }
-  CountMove(report);
-  if (status.ok()) LogMoved(report);
+  RecordMove(report, rooms.metrics);
   rooms.table.KeepReport(report);
 
   Move::Waiters waiters;
@@ -339,39 +309,6 @@ void Mover::Work::End(std::unique_ptr<Move> move, absl::Status status) {
   MutexLock lock(mutex);
   --telling;
   changed.NotifyAll();
-}
-
-// A counter that is born with its first event hides that event from
-// Prometheus, which only sees increases. What alerts and dashboards look at is
-// there from the start: damage on every device, and loads and migrations
-// between any two places, with the codes that a machine's faults have.
-void Mover::Work::StartCounters() {
-  std::vector<std::string> places = {kDisk};
-  for (const Device* device : rooms.devices.devices()) {
-    places.push_back(device->name());
-    rooms.metrics.Find(kVerifyFailuresTotal, {device->name()});
-  }
-  for (const std::string& from : places) {
-    for (const std::string& to : places) {
-      if (from == to || to == kDisk) continue;
-      for (const char* code : {"OK", "INTERNAL", "DATA_LOSS"}) {
-        rooms.metrics.Find(kMovesTotal, {from, to, code});
-      }
-    }
-  }
-}
-
-void Mover::Work::CountMove(const MoveReport& report) {
-  const std::string from = PlaceLabel(report.from);
-  const std::string to = PlaceLabel(report.to);
-  const std::string code = absl::StatusCodeToString(report.status.code());
-  rooms.metrics.Add(kMovesTotal, {from, to, code});
-  if (!report.status.ok()) return;
-  for (int step = 0; step < kMoveSteps; ++step) {
-    rooms.metrics.Observe(kMoveStepSeconds,
-                          {from, to, StepName(static_cast<MoveStep>(step))},
-                          absl::ToDoubleSeconds(report.steps[step]));
-  }
 }
 
 TransferProgress Mover::Work::Progress(Move& move, uint64_t base_bytes) {
@@ -446,12 +383,6 @@ void Mover::Clear() {
   }
   gone.swap(table.records_);
 }
-
-Mover::Ticket::Ticket(std::shared_ptr<Waiter> waiter)
-    : waiter_(std::move(waiter)) {}
-
-Mover::Ticket::Ticket(Ticket&& other) noexcept
-    : waiter_(std::move(other.waiter_)) {}
 
 Mover::Ticket& Mover::Ticket::operator=(Ticket&& other) noexcept {
   Ticket taken(std::move(other));

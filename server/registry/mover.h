@@ -23,6 +23,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -83,14 +84,15 @@ class Mover {
   class [[nodiscard]] Ticket {
    public:
     Ticket() = default;
-    Ticket(Ticket&& other) noexcept;
+    Ticket(Ticket&& other) noexcept = default;
     Ticket& operator=(Ticket&& other) noexcept;
     ~Ticket();
 
    private:
     friend class Mover;
     struct Waiter;  // mover_work.h
-    explicit Ticket(std::shared_ptr<Waiter> waiter);
+    explicit Ticket(std::shared_ptr<Waiter> waiter)
+        : waiter_(std::move(waiter)) {}
     std::shared_ptr<Waiter> waiter_;
   };
 

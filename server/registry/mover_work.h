@@ -28,11 +28,10 @@
 #include "server/formats/torchscript_archive.h"
 #include "server/placement/plan_move.h"
 #include "server/registry/model_record.h"
+#include "server/registry/move_record.h"
 #include "server/registry/mover.h"
 
 namespace ferry {
-
-inline constexpr char kDisk[] = "disk";
 
 struct Mover::Ticket::Waiter {
   MoveDone done;
@@ -89,8 +88,6 @@ struct Mover::Work {
   void RunLoop();
   void End(std::unique_ptr<Move> move, absl::Status status);
   void EndQueued(std::unique_ptr<Move> move);  // It waits for no mover.
-  void StartCounters();
-  void CountMove(const MoveReport& report);
 
   // mover_steps.cc
   absl::Status Run(Move& move);
