@@ -31,10 +31,16 @@ namespace {
 
 constexpr absl::Duration kShutdownMax = absl::Seconds(1);
 
-// The cpu, and every GPU there is.
+// The cpu, and every GPU there is. Nobody asked for these: GPUs that cannot be
+// used are left out, and the log says why.
 std::vector<DeviceSpec> DevicesPresent() {
   std::vector<DeviceSpec> specs(1);
-  for (int i = 0; i < CudaDevicesPresent(); ++i) {
+  const auto gpus = CudaDevicesUsable(kCudaDriver, CudaPluginPlaces());
+  if (!gpus.ok()) {
+    Log(LogLevel::kWarning, "GPUs left out",
+        {{"error", std::string(gpus.status().message())}});
+  }
+  for (int i = 0; i < gpus.value_or(0); ++i) {
     specs.push_back({.id = {.kind = DeviceKind::kCuda, .index = i}});
   }
   return specs;

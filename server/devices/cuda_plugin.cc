@@ -18,6 +18,10 @@ namespace fs = std::filesystem;
 
 constexpr char kPluginFile[] = "libferry_cuda.so";
 
+// Of the driver's answers, from cuda.h.
+constexpr int kDriverSuccess = 0;
+constexpr int kDriverHasNoDevice = 100;
+
 absl::StatusOr<const CudaPluginEntry*> LoadFrom(const fs::path& path) {
   // Global, so that what LibTorch's CUDA half looks up by name is found.
   void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
@@ -48,36 +52,54 @@ bool ThereIs(const fs::path& name) {
 
 }  // namespace
 
-int CudaDevicesPresent() {
-  // The driver's two functions are declared here: its header is not needed to
-  // build Ferry. Zero is success in both.
-  void* const driver = ::dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-  if (driver == nullptr) return 0;
+absl::StatusOr<int> CudaDevicesPresent(const char* driver) {
+  // The driver's functions are declared here: its header is not needed to build
+  // Ferry.
+  void* const library = ::dlopen(driver, RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return 0;
   const auto init =
-      reinterpret_cast<int (*)(unsigned)>(::dlsym(driver, "cuInit"));
+      reinterpret_cast<int (*)(unsigned)>(::dlsym(library, "cuInit"));
   const auto get_count =
-      reinterpret_cast<int (*)(int*)>(::dlsym(driver, "cuDeviceGetCount"));
+      reinterpret_cast<int (*)(int*)>(::dlsym(library, "cuDeviceGetCount"));
+  const auto get_text = reinterpret_cast<int (*)(int, const char**)>(
+      ::dlsym(library, "cuGetErrorString"));
+  if (init == nullptr || get_count == nullptr || get_text == nullptr) return 0;
   int count = 0;
-  if (init == nullptr || get_count == nullptr || init(0) != 0 ||
-      get_count(&count) != 0) {
-    return 0;
-  }
-  return count;
+  int error = init(0);
+  if (error == kDriverSuccess) error = get_count(&count);
+  if (error == kDriverSuccess) return count;
+  if (error == kDriverHasNoDevice) return 0;
+  const char* text = nullptr;
+  get_text(error, &text);
+  return absl::FailedPreconditionError(
+      absl::StrCat("cuda: the NVIDIA driver does not work: ",
+                   text != nullptr ? text : "an unknown error", " (", error,
+                   "); see what nvidia-smi says"));
+}
+
+absl::StatusOr<int> CudaDevicesUsable(const char* driver,
+                                      const std::vector<fs::path>& places) {
+  ASSIGN_OR_RETURN(const int present, CudaDevicesPresent(driver));
+  if (present > 0) RETURN_IF_ERROR(LoadCudaPlugin(places).status());
+  return present;
 }
 
 absl::StatusOr<std::unique_ptr<Device>> OpenCudaDevice(
     int index, uint64_t capacity_bytes) {
-  const int present = CudaDevicesPresent();
+  ASSIGN_OR_RETURN(const int present, CudaDevicesPresent());
   if (index >= present) {
     return absl::FailedPreconditionError(absl::StrCat(
         "cuda:", index, ": the NVIDIA driver shows ", present, " GPUs",
         present == 0 ? "; install the driver, or leave cuda devices out" : ""));
   }
-  std::error_code error;
-  const fs::path executable = fs::read_symlink("/proc/self/exe", error);
   ASSIGN_OR_RETURN(const CudaPluginEntry* const entry,
-                   LoadCudaPlugin(CudaPluginPlaces(executable)));
+                   LoadCudaPlugin(CudaPluginPlaces()));
   return entry->open(index, capacity_bytes);
+}
+
+std::vector<fs::path> CudaPluginPlaces() {
+  std::error_code error;
+  return CudaPluginPlaces(fs::read_symlink("/proc/self/exe", error));
 }
 
 std::vector<fs::path> CudaPluginPlaces(const fs::path& executable) {

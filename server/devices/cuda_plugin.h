@@ -7,9 +7,10 @@
 //
 // Threads:  any.
 // Units:    bytes.
-// Fails:    FAILED_PRECONDITION when there is no driver, no such GPU, no
-//           plugin, or a library that it needs is missing; each says what to
-//           do. INTERNAL when the GPU cannot be used.
+// Fails:    FAILED_PRECONDITION when there is no driver or one that does not
+//           work, no such GPU, no plugin, or a library that it needs is
+//           missing; each says what to do. INTERNAL when the GPU cannot be
+//           used.
 
 #ifndef SERVER_DEVICES_CUDA_PLUGIN_H_
 #define SERVER_DEVICES_CUDA_PLUGIN_H_
@@ -26,16 +27,25 @@
 
 namespace ferry {
 
+inline constexpr char kCudaDriver[] = "libcuda.so.1";
+
 // How many GPUs the driver shows to this process; 0 without a driver. Touches
 // none of them and loads nothing but the driver.
-int CudaDevicesPresent();
+absl::StatusOr<int> CudaDevicesPresent(const char* driver = kCudaDriver);
+
+// The same, for whoever would use them all: if there are any, the plugin is
+// loaded from `places`.
+absl::StatusOr<int> CudaDevicesUsable(
+    const char* driver, const std::vector<std::filesystem::path>& places);
 
 // `capacity_bytes` 0: the default, most of what is free on the GPU.
 absl::StatusOr<std::unique_ptr<Device>> OpenCudaDevice(int index,
                                                        uint64_t capacity_bytes);
 
 // Where the plugin is looked for, in this order: lib/ beside the folder of the
-// executable, that folder, and then the loader's own search path.
+// executable (this process's own, if none is named), that folder, and then the
+// loader's own search path.
+std::vector<std::filesystem::path> CudaPluginPlaces();
 std::vector<std::filesystem::path> CudaPluginPlaces(
     const std::filesystem::path& executable);
 

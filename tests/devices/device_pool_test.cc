@@ -62,7 +62,7 @@ TEST(DevicePoolTest, RefusesADeviceTwice) {
 }
 
 TEST(DevicePoolTest, RefusesAGpuThatIsNotThere) {
-  const int present = CudaDevicesPresent();
+  const int present = CudaDevicesPresent().value_or(0);
   const auto pool = DevicePool::Create({{.id = {DeviceKind::kCuda, present}}});
   EXPECT_THAT(pool, StatusIs(absl::StatusCode::kFailedPrecondition));
 }

@@ -1,9 +1,11 @@
 // gpu_check tries Ferry on a real GPU: the device suite, copy rates beside the
-// raw ones, models that serve and move. Without a GPU it says so and ends well.
+// raw ones, models that serve and move. Without a GPU, or without all of
+// torch's CUDA libraries, it says so and ends well.
 //
 //   gpu_check [--gtest_filter=...]    everything but EndOfDeviceTest, which
 //                                     spoils the GPU for its process
 //   GPU_CHECK_DEVICE=sim:0            tries the program itself
+//   GPU_CHECK_REQUIRED=1              a GPU that cannot be checked is a failure
 //   FERRY_MODELS_DIR=FOLDER           where the test models are
 
 #include <cstdlib>
@@ -18,11 +20,16 @@ int main(int argc, char** argv) {
   // Products in full single precision, as on the cpu they are compared with.
   setenv("NVIDIA_TF32_OVERRIDE", "0", /*overwrite=*/0);
   if (ferry::ChecksGpu()) {
-    const int present = ferry::CudaDevicesPresent();
-    if (ferry::CheckedDevice().index >= present) {
-      ferry::Report("skipped: the NVIDIA driver shows " +
-                    std::to_string(present) + " GPUs");
-      return 0;
+    const auto usable =
+        ferry::CudaDevicesUsable(ferry::kCudaDriver, ferry::CudaPluginPlaces());
+    if (ferry::CheckedDevice().index >= usable.value_or(0)) {
+      const std::string why =
+          usable.ok()
+              ? "the NVIDIA driver shows " + std::to_string(*usable) + " GPUs"
+              : std::string(usable.status().message());
+      const bool required = std::getenv("GPU_CHECK_REQUIRED") != nullptr;
+      ferry::Report((required ? "failed: " : "skipped: ") + why);
+      return required ? 1 : 0;
     }
   }
   testing::InitGoogleTest(&argc, argv);

@@ -30,7 +30,7 @@ packages=$(find_packages)
 path=$here/lib:$packages/torch/lib
 for folder in "$packages"/nvidia/*/lib; do path=$path:$folder; done
 export LD_LIBRARY_PATH=$path${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-export FERRY_MODELS_DIR=$here/models
+export FERRY_MODELS_DIR=$here/models GPU_CHECK_REQUIRED=1
 
 code=0
 "$here/bin/gpu_check" "$@" || code=$?
