@@ -93,10 +93,10 @@ Daemon::Daemon(std::unique_ptr<Rooms> rooms) : rooms_(std::move(rooms)) {}
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config) {
   auto daemon = absl::WrapUnique(new Daemon(std::make_unique<Rooms>(config)));
   Rooms& rooms = *daemon->rooms_;
-  StartLibTorch(config.intra_op_threads);
   ASSIGN_OR_RETURN(rooms.devices,
                    DevicePool::Create(config.devices.empty() ? DevicesPresent()
                                                              : config.devices));
+  StartLibTorch(config.intra_op_threads);  // After the devices are open.
   if (std::ranges::any_of(rooms.devices->devices(), [](const Device* device) {
         return device->id().kind == DeviceKind::kSim;
       })) {

@@ -65,8 +65,10 @@ class Program {
 };
 
 // LibTorch's process-wide settings and its one-time costs: call once, before
-// the first Program, from the thread that starts the daemon. `intra_op_threads`
-// is the number of threads one operator may use.
+// the first Program, from the thread that starts the daemon, and after the
+// devices are open: LibTorch decides at its first convolution, for the life of
+// the process, whether there is CUDA. `intra_op_threads` is the number of
+// threads one operator may use.
 void StartLibTorch(int intra_op_threads);
 
 }  // namespace ferry

@@ -20,12 +20,12 @@ absl::StatusOr<MoveOutcome> Await(const Ask& ask) {
 }  // namespace
 
 TestPool::TestPool(const std::string& specs, ModelTable::Options options) {
+  devices = *DevicePool::Create(*ParseDeviceSpecs(specs));
   static const bool started = [] {
     StartLibTorch(1);
     return true;
   }();
   (void)started;
-  devices = *DevicePool::Create(*ParseDeviceSpecs(specs));
   backend = std::make_unique<SimBackend>(devices->devices());
   weights = *WeightStore::Create(*devices, uint64_t{64} << 20);
   transfers = std::make_unique<TransferEngine>(2, metrics);
