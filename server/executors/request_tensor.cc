@@ -19,6 +19,11 @@ namespace ferry {
 
 namespace {
 
+// What LibTorch's own allocations have at least; complex numbers need no more.
+// Below it MKL's products round differently, and answers would depend on where
+// a request lies.
+constexpr uintptr_t kViewAlignmentBytes = 16;
+
 std::string ShapeText(const std::vector<int64_t>& shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
 }
@@ -85,10 +90,9 @@ absl::StatusOr<at::Tensor> RequestTensor(const TensorView& tensor,
                                          c10::Device device, bool copy) {
   RETURN_IF_ERROR(CheckTensor(tensor));
   const c10::ScalarType type = ToScalarType(tensor.dtype);
-  // Complex numbers are aligned as their parts are.
-  const uint64_t alignment = std::min<uint64_t>(SizeBytes(tensor.dtype), 8);
   const bool aligned =
-      reinterpret_cast<uintptr_t>(tensor.bytes.data()) % alignment == 0;
+      reinterpret_cast<uintptr_t>(tensor.bytes.data()) % kViewAlignmentBytes ==
+      0;
   if (device.is_cpu() && aligned && !copy) return ViewOf(tensor, type);
 
   at::Tensor host;

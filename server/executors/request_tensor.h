@@ -1,7 +1,8 @@
 // RequestTensor() is a request's tensor as LibTorch sees it.
 //
-// On the cpu it is a view of the request's own bytes, unless they are not
-// aligned or the model would write to them; on other devices it is a copy.
+// On the cpu it is a view of the request's own bytes, unless the model would
+// write to them or they are not aligned as LibTorch's own memory is, on which
+// the last bits of an answer depend; on other devices it is a copy.
 //
 // Owns:     nothing: the request's bytes outlive a tensor that views them.
 // Threads:  any; call under InferenceMode.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <set>
 
 #include <ATen/Functions.h>
@@ -108,13 +109,41 @@ TEST_F(InstanceTest, TensorsWithoutElementsAreServed) {
 TEST_F(InstanceTest, AnAnswerThatIsAPartOfTheRequestIsNotCopied) {
   const ServedModel model =
       ServeSource("def forward(self, x):\n    return x[1:]\n", devices_.cpu);
-  const auto request = kOnes;
+  alignas(16) const auto request = kOnes;
   const auto result = model.instance->Run({{Floats("x", request)}});
   ASSERT_THAT(result, IsOk());
   EXPECT_EQ(FloatsOf(*result), (std::vector<float>{1, 1, 1}));
   const auto& view = std::get<TensorView>(result->outputs()[0].value.value);
   EXPECT_EQ(view.bytes.data(),
             reinterpret_cast<const std::byte*>(request.data() + 1));
+}
+
+TEST_F(InstanceTest, AnswersAreTheSameBitsWhereverTheRequestLies) {
+  constexpr int64_t kRows = 5;
+  constexpr int64_t kColumns = 1000;
+  at::manual_seed(1);
+  const at::Tensor x = at::randn({kRows, kColumns});
+  alignas(64) std::array<std::byte, kRows * kColumns * 4 + 64> memory{};
+  std::vector<std::byte> first;
+  for (Device* device : devices_.all) {
+    const ServedModel model =
+        ServeSource("def forward(self, x):\n    return x @ x.t()\n", *device);
+    for (size_t shift = 0; shift < 64; shift += 4) {
+      const std::span request =
+          std::span(memory).subspan(shift, kRows * kColumns * 4);
+      memcpy(request.data(), x.const_data_ptr(), request.size());
+      const auto result =
+          model.instance->Run({{{"x",
+                                 {TensorView{.dtype = DType::kFloat32,
+                                             .shape = {kRows, kColumns},
+                                             .bytes = request}}}}});
+      ASSERT_THAT(result, IsOk());
+      const auto& view = std::get<TensorView>(result->outputs()[0].value.value);
+      if (first.empty()) first.assign(view.bytes.begin(), view.bytes.end());
+      EXPECT_TRUE(std::ranges::equal(view.bytes, first))
+          << device->name() << ", shifted by " << shift;
+    }
+  }
 }
 
 TEST_F(InstanceTest, AModelThatWritesToItsInputsGetsItsOwn) {

@@ -56,6 +56,20 @@ TEST_F(RequestTensorTest, IsACopyWhenTheBytesAreNotAligned) {
   EXPECT_EQ(tensor->item<float>(), 2.5);
 }
 
+TEST_F(RequestTensorTest, IsAViewOnlyAtMultiplesOfSixteenBytes) {
+  for (const size_t shift : {0, 4, 8, 12, 16}) {
+    const TensorView view{
+        .dtype = DType::kFloat32,
+        .shape = {4},
+        .bytes = std::as_bytes(std::span(numbers_)).subspan(shift, 16)};
+    const auto tensor = RequestTensor(view, kCpu, false);
+    ASSERT_THAT(tensor, IsOk());
+    EXPECT_EQ(tensor->const_data_ptr() == view.bytes.data(), shift % 16 == 0)
+        << shift;
+    EXPECT_EQ((*tensor)[0].item<float>(), numbers_.at(shift / 4));
+  }
+}
+
 TEST_F(RequestTensorTest, TakesTensorsWithoutElements) {
   const auto tensor = RequestTensor(
       {.dtype = DType::kFloat32, .shape = {0, 7}, .bytes = {}}, kCpu, false);
