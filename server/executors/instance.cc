@@ -35,13 +35,27 @@ std::optional<c10::Device> Accelerator(c10::Device device) {
   return device;
 }
 
-// Waits for everything that was started there; an error of the device that
-// nothing waited for comes out here at the latest.
-void Synchronise(c10::Device device) {
-  if (device.is_cpu()) return;
-  const c10::impl::VirtualGuardImpl impl(device.type());
-  impl.synchronizeStream(impl.getStream(device));
-}
+// Waits at its end for everything that was started on the device, however its
+// scope is left: what still ran would read a lease that a move gives away, and
+// its error would be another model's. Errors are Health()'s to tell.
+class [[nodiscard]] WaitForDevice {
+ public:
+  explicit WaitForDevice(c10::Device device) : device_(device) {}
+  ~WaitForDevice() {
+    if (device_.is_cpu()) return;
+    try {
+      const c10::impl::VirtualGuardImpl impl(device_.type());
+      impl.synchronizeStream(impl.getStream(device_));
+    } catch (...) {  // It ended the device.
+    }
+  }
+
+  WaitForDevice(const WaitForDevice&) = delete;
+  WaitForDevice& operator=(const WaitForDevice&) = delete;
+
+ private:
+  const c10::Device device_;
+};
 
 absl::Status ForwardThrew() {
   const absl::Status status =
@@ -66,7 +80,9 @@ absl::StatusOr<RunResult> Instance::Run(std::span<const NamedValue> inputs) {
   RunResult result;
   result.holder_ = std::make_unique<RunResult::Holder>();
   try {
+    std::optional<MutexLock> turn;
     const c10::OptionalDeviceGuard guard(Accelerator(module.torch_device));
+    const WaitForDevice wait(module.torch_device);
     torch::jit::Stack stack;
     stack.reserve(code.arguments.count() + 1);
     stack.emplace_back();  // self.
@@ -78,7 +94,6 @@ absl::StatusOr<RunResult> Instance::Run(std::span<const NamedValue> inputs) {
         stack));
     AnswerTensors& tensors = result.holder_->tensors;
     tensors.copy_all = code.state.stateful;
-    std::optional<MutexLock> turn;
     if (code.state.stateful) {
       turn.emplace(module.turn);
       module.MakeState();
@@ -87,7 +102,6 @@ absl::StatusOr<RunResult> Instance::Run(std::span<const NamedValue> inputs) {
     torch::jit::InterpreterState(module.plan).run(stack);
     INVARIANT(stack.size() == 1);
     ASSIGN_OR_RETURN(result.outputs_, AnswerValues(stack[0], tensors));
-    Synchronise(module.torch_device);
   } catch (...) {
     const absl::Status status = ForwardThrew();
     RETURN_IF_ERROR(device().Health());
@@ -106,12 +120,12 @@ absl::Status Instance::CarryStateFrom(const Instance& other) {
   try {
     {
       const c10::OptionalDeviceGuard guard(Accelerator(from.torch_device));
+      const WaitForDevice wait(from.torch_device);
       from.MakeState();
-      Synchronise(from.torch_device);
     }
     const c10::OptionalDeviceGuard guard(Accelerator(to.torch_device));
+    const WaitForDevice wait(to.torch_device);
     to.TakeStateOf(from);
-    Synchronise(to.torch_device);
   } catch (...) {
     const absl::Status status =
         CurrentExceptionStatus(absl::StatusCode::kInternal, FirstSentence);

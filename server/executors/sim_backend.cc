@@ -22,6 +22,8 @@ c10::Device Sim(int index) {
   return {c10::kPrivateUse1, static_cast<c10::DeviceIndex>(index)};
 }
 
+std::atomic<uint64_t> waits_so_far{0};
+
 // Everything runs at once, on the thread that asks: there is one stream.
 class Guard final : public c10::impl::DeviceGuardImplInterface {
  public:
@@ -54,7 +56,7 @@ class Guard final : public c10::impl::DeviceGuardImplInterface {
     return getStream(to.device());
   }
   bool queryStream(const c10::Stream&) const override { return true; }
-  void synchronizeStream(const c10::Stream&) const override {}
+  void synchronizeStream(const c10::Stream&) const override { ++waits_so_far; }
   void synchronizeDevice(c10::DeviceIndex) const override {}
 };
 
@@ -130,5 +132,7 @@ SimBackend::~SimBackend() {
   for (int i = SimDeviceCount() - 1; i >= 0; --i) SetSimDevice(i, nullptr);
   backends.fetch_sub(1);
 }
+
+uint64_t SimBackend::waits() { return waits_so_far; }
 
 }  // namespace ferry

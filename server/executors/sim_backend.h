@@ -14,6 +14,7 @@
 #ifndef SERVER_EXECUTORS_SIM_BACKEND_H_
 #define SERVER_EXECUTORS_SIM_BACKEND_H_
 
+#include <cstdint>
 #include <vector>
 
 #include "server/devices/device.h"
@@ -28,6 +29,10 @@ class SimBackend {
 
   SimBackend(const SimBackend&) = delete;
   SimBackend& operator=(const SimBackend&) = delete;
+
+  // How often somebody waited for a simulated device, in this process. Here
+  // nothing is ever under way, but on a GPU every wait counts.
+  static uint64_t waits();
 };
 
 }  // namespace ferry

@@ -223,6 +223,23 @@ TEST_F(InstanceTest, AStateThatCannotBeCarriedIsRefused) {
   EXPECT_THAT(std::string(carried.message()), HasSubstr("\"meta\""));
 }
 
+TEST_F(InstanceTest, NothingIsUnderWayAfterARunHoweverItEnded) {
+  using absl::StatusCode;
+  for (const auto& [source, code] : {
+           std::pair{"return x + self.weight", StatusCode::kOk},
+           {"assert bool(x.sum() < 0), \"no\"\n    return x",
+            StatusCode::kInternal},
+           {"return (x + self.weight, x.device)", StatusCode::kInternal},
+       }) {
+    const ServedModel model =
+        ServeSource(absl::StrCat("def forward(self, x):\n    ", source, "\n"),
+                    *devices_.sim0);
+    const uint64_t before = SimBackend::waits();
+    EXPECT_THAT(model.instance->Run({{Floats("x", kOnes)}}), StatusIs(code));
+    EXPECT_EQ(SimBackend::waits(), before + 1) << source;
+  }
+}
+
 TEST_F(InstanceTest, ADeviceWithoutRoomRefusesTheRunAndGoesOn) {
   const ServedModel model = ServeSource(
       "def forward(self, x):\n    return x + self.weight\n", *devices_.sim0);
