@@ -65,6 +65,7 @@ void SimDevice::FreeScratch(std::byte* memory) {
 absl::Status SimDevice::CopyIn(std::byte* to,
                                std::span<const std::byte> from_host) {
   if (from_host.empty()) return Health();
+  CountCopy(from_host);
   RETURN_IF_ERROR(Carry(memory_->Window(to, from_host.size()), from_host.data(),
                         from_host.size()));
   in_bytes_ += from_host.size();
@@ -74,6 +75,7 @@ absl::Status SimDevice::CopyIn(std::byte* to,
 absl::Status SimDevice::CopyOut(std::span<std::byte> to_host,
                                 const std::byte* from) {
   if (to_host.empty()) return Health();
+  CountCopy(to_host);
   RETURN_IF_ERROR(Carry(to_host.data(), memory_->Window(from, to_host.size()),
                         to_host.size()));
   out_bytes_ += to_host.size();
@@ -90,8 +92,20 @@ absl::Status SimDevice::Carry(std::byte* to, const std::byte* from,
     to[verdict.good_bytes / 2] ^= std::byte{0x5A};
   }
   if (link_.bytes_per_second() > 0) SimLink::WaitUntil(end);
-  ++copies_;
   return verdict.status;
+}
+
+void SimDevice::CountCopy(std::span<const std::byte> host) {
+  const HostRanges::Run run = registered_.FirstRun(host);
+  const bool registered = run.registered && run.size_bytes == host.size();
+  ++copies_;
+  if (!registered) ++pageable_copies_;
+}
+
+absl::Status SimDevice::RegisterHost(std::span<std::byte> host) {
+  RETURN_IF_ERROR(Health());
+  registered_.Add(host);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<uint32_t> SimDevice::Crc32(uint32_t seed, const std::byte* from,
@@ -102,7 +116,10 @@ absl::StatusOr<uint32_t> SimDevice::Crc32(uint32_t seed, const std::byte* from,
 }
 
 SimDevice::Traffic SimDevice::traffic() const {
-  return {.in_bytes = in_bytes_, .out_bytes = out_bytes_, .copies = copies_};
+  return {.in_bytes = in_bytes_,
+          .out_bytes = out_bytes_,
+          .copies = copies_,
+          .pageable_copies = pageable_copies_};
 }
 
 }  // namespace ferry

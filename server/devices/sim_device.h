@@ -24,6 +24,7 @@
 #include "absl/status/statusor.h"
 
 #include "server/devices/device.h"
+#include "server/devices/host_ranges.h"
 #include "server/devices/sim_faults.h"
 #include "server/devices/sim_link.h"
 #include "server/devices/sim_memory.h"
@@ -46,6 +47,8 @@ class SimDevice final : public Device {
     uint64_t in_bytes = 0;
     uint64_t out_bytes = 0;
     uint64_t copies = 0;
+    uint64_t pageable_copies = 0;  // Of them, the slow ones on a GPU: with host
+                                   // memory that is not registered.
   };
 
   static absl::StatusOr<std::unique_ptr<SimDevice>> Create(
@@ -66,10 +69,10 @@ class SimDevice final : public Device {
   absl::StatusOr<uint32_t> Crc32(uint32_t seed, const std::byte* from,
                                  uint64_t size_bytes) override;
   absl::Status Health() const override { return faults_.health(); }
-  absl::Status RegisterHost(std::span<std::byte>) override {
-    return absl::OkStatus();
+  absl::Status RegisterHost(std::span<std::byte> host) override;
+  void UnregisterHost(std::span<std::byte> host) override {
+    registered_.Remove(host);
   }
-  void UnregisterHost(std::span<std::byte>) override {}
 
   // For the simulated kernels. Memory for activations, aligned to 512 bytes;
   // null for 0 bytes, and freeing null does nothing.
@@ -96,14 +99,17 @@ class SimDevice final : public Device {
   // Carries bytes between two places the host can reach, as the faults and the
   // link have it.
   absl::Status Carry(std::byte* to, const std::byte* from, uint64_t size_bytes);
+  void CountCopy(std::span<const std::byte> host);
 
   const DeviceId id_;
   const std::unique_ptr<SimMemory> memory_;
   SimFaults faults_;
   SimLink link_;
+  HostRanges registered_;
   std::atomic<uint64_t> in_bytes_{0};
   std::atomic<uint64_t> out_bytes_{0};
   std::atomic<uint64_t> copies_{0};
+  std::atomic<uint64_t> pageable_copies_{0};
 };
 
 }  // namespace ferry

@@ -78,6 +78,8 @@ absl::StatusOr<Calibration> Calibration::Measure(DevicePool& devices,
     const DeviceId id = device->id();
     const std::optional<Probe> probe = TakeProbe(store, id);
     if (!probe) continue;
+    // As moves do. If it cannot be, theirs cannot either.
+    (void)probe->host.lease().RegisterWith(*device);
     const uint64_t size_bytes = probe->host.size_bytes();
     const std::span here(probe->host.data(), size_bytes);
     std::byte* const there = probe->device.data();

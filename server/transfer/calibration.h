@@ -1,8 +1,8 @@
 // A Calibration is the measured raw rate of each link, host to device and back.
 //
 // It is what a move's rate is compared with: the best of a few copies of
-// kProbeBytes from warm host memory, made once at start. A slow link is
-// measured by less, so that it does not hold up the start.
+// kProbeBytes from warm, registered host memory, made once at start. A slow
+// link is measured by less, so that it does not hold up the start.
 //
 // Owns:     the figures.
 // Threads:  immutable after Create, so any.

@@ -47,6 +47,19 @@ TEST_F(SimDeviceTest, CountsItsTraffic) {
   EXPECT_EQ(traffic.copies, 3u);
 }
 
+TEST_F(SimDeviceTest, CountsCopiesOfMemoryThatIsNotRegistered) {
+  auto sent = sent_;
+  ASSERT_THAT(device_->RegisterHost(std::span(sent).first(50'000)), IsOk());
+  ASSERT_THAT(device_->CopyIn(memory_, std::span(sent).first(50'000)), IsOk());
+  EXPECT_EQ(device_->traffic().pageable_copies, 0u);
+  ASSERT_THAT(device_->CopyIn(memory_, sent), IsOk());
+  EXPECT_EQ(device_->traffic().pageable_copies, 1u);
+  device_->UnregisterHost(sent);
+  ASSERT_THAT(device_->CopyOut(std::span(sent).first(1), memory_), IsOk());
+  EXPECT_EQ(device_->traffic().pageable_copies, 2u);
+  EXPECT_EQ(device_->traffic().copies, 3u);
+}
+
 TEST_F(SimDeviceTest, KeepsActivationsApartFromWeights) {
   std::byte* const scratch = *device_->AllocateScratch(kMiB);
   EXPECT_TRUE(device_->Holds(scratch));
@@ -106,6 +119,7 @@ TEST_F(SimDeviceTest, EveryCallFailsOnceTheDeviceHas) {
   EXPECT_THAT(device_->Crc32(0, memory_, 1), StatusIs(failed));
   EXPECT_THAT(device_->Allocate(1), StatusIs(failed));
   EXPECT_THAT(device_->AllocateScratch(1), StatusIs(failed));
+  EXPECT_THAT(device_->RegisterHost(out), StatusIs(failed));
 }
 
 TEST_F(SimDeviceTest, CorruptsOneByteThatTheSumShows) {
