@@ -16,8 +16,9 @@ namespace ferry {
 namespace {
 
 std::unique_ptr<Device> MakeCuda(uint64_t capacity_bytes) {
+  static PageLocks page_locks;
   FakeCuda::Start({});
-  return *CudaDevice::Create(0, capacity_bytes);
+  return *CudaDevice::Create(0, capacity_bytes, page_locks);
 }
 
 INSTANTIATE_TEST_SUITE_P(FakeCuda, DeviceSuite, testing::Values(MakeCuda));
@@ -30,8 +31,12 @@ class CudaDeviceTest : public testing::Test {
 
   void Open(const FakeCuda::Options& options = {}, int index = 0) {
     FakeCuda::Start(options);
-    device_ = *CudaDevice::Create(index, 32 * kMiB);
+    device_ = *Create(index, 32 * kMiB);
     memory_ = *device_->Allocate(16 * kMiB);
+  }
+  absl::StatusOr<std::unique_ptr<Device>> Create(int index,
+                                                 uint64_t capacity_bytes) {
+    return CudaDevice::Create(index, capacity_bytes, page_locks_);
   }
   void Close() {
     if (device_ != nullptr) device_->Free(memory_);
@@ -42,6 +47,7 @@ class CudaDeviceTest : public testing::Test {
     return {pages.data(), pages.size_bytes()};
   }
 
+  PageLocks page_locks_;
   std::unique_ptr<Device> device_;
   std::byte* memory_ = nullptr;
 };
@@ -79,14 +85,14 @@ TEST_F(CudaDeviceTest, LeavesTheThreadOnTheGpuItFound) {
 
 TEST_F(CudaDeviceTest, TakesFourFifthsOfWhatIsFreeByDefault) {
   FakeCuda::Start({.memory_bytes = 100 * kMiB});
-  const auto device = CudaDevice::Create(0, 0);
+  const auto device = Create(0, 0);
   ASSERT_THAT(device, IsOk());
   EXPECT_EQ((*device)->capacity_bytes(), 80 * kMiB);
 }
 
 TEST_F(CudaDeviceTest, RefusesMoreThanIsFree) {
   FakeCuda::Start({.memory_bytes = 100 * kMiB});
-  EXPECT_THAT(CudaDevice::Create(0, 101 * kMiB),
+  EXPECT_THAT(Create(0, 101 * kMiB),
               StatusIs(absl::StatusCode::kResourceExhausted));
 }
 
@@ -102,15 +108,13 @@ TEST_F(CudaDeviceTest, PassesOnThatTheGpuIsFull) {
 
 TEST_F(CudaDeviceTest, RefusesAGpuThatIsNotThere) {
   FakeCuda::Start({.devices = 2});
-  EXPECT_THAT(CudaDevice::Create(2, kMiB),
-              StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(Create(2, kMiB), StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_TRUE(FakeCuda::contexts().empty());
 }
 
 TEST_F(CudaDeviceTest, SaysThatTheDriverDoesNotFit) {
   FakeCuda::Start({.driver = false});
-  EXPECT_THAT(CudaDevice::Create(0, kMiB),
-              StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(Create(0, kMiB), StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
 TEST_F(CudaDeviceTest, CopiesRegisteredMemoryInOnePiece) {
@@ -176,20 +180,26 @@ TEST_F(CudaDeviceTest, RegistersAllOrNothing) {
   EXPECT_THAT(device_->Health(), IsOk());
 }
 
-TEST_F(CudaDeviceTest, TakesMemoryThatAnotherGpuRegistered) {
+TEST_F(CudaDeviceTest, SharesRegisteredMemoryWithTheOtherGpus) {
+  constexpr uint64_t kSize = 8 * kMiB;
   Open({.devices = 2});
-  const auto other = *CudaDevice::Create(1, kMiB);
-  const auto pages = Pages::Map(kMiB, Pages::Access::kReadWrite);
+  const auto other = *Create(1, kSize);
+  std::byte* const there = *other->Allocate(kSize);
+  const auto pages = Pages::Map(kSize, Pages::Access::kReadWrite);
   ASSERT_THAT(device_->RegisterHost(BytesOf(*pages)), IsOk());
   ASSERT_THAT(other->RegisterHost(BytesOf(*pages)), IsOk());
   EXPECT_EQ(FakeCuda::registered_ranges(), 1u);
-  std::byte* const there = *other->Allocate(kMiB);
   EXPECT_THAT(other->CopyIn(there, BytesOf(*pages)), IsOk());
-  other->Free(there);
-  other->UnregisterHost(BytesOf(*pages));
-  EXPECT_EQ(FakeCuda::registered_ranges(), 1u);
+  EXPECT_EQ(FakeCuda::copies(), 1u);
+
+  // The one that registered it first leaves first.
   device_->UnregisterHost(BytesOf(*pages));
+  EXPECT_EQ(FakeCuda::registered_ranges(), 1u);
+  EXPECT_THAT(other->CopyIn(there, BytesOf(*pages)), IsOk());
+  EXPECT_EQ(FakeCuda::copies(), 2u);
+  other->UnregisterHost(BytesOf(*pages));
   EXPECT_EQ(FakeCuda::registered_ranges(), 0u);
+  other->Free(there);
 }
 
 TEST_F(CudaDeviceTest, SurvivesAnErrorThatIsOnlyOneCalls) {
@@ -223,7 +233,7 @@ TEST_F(CudaDeviceTest, EndsWithItsContext) {
 
 TEST_F(CudaDeviceTest, FindsOutThatSomebodyElseEndedItsContext) {
   Open({.devices = 2});
-  const auto other = *CudaDevice::Create(1, kMiB);
+  const auto other = *Create(1, kMiB);
   FakeCuda::End(0);
   EXPECT_THAT(device_->Health(), StatusIs(absl::StatusCode::kInternal));
   EXPECT_THAT(other->Health(), IsOk());

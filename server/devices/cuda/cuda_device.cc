@@ -56,7 +56,7 @@ class CudaDevice::LaneLoan {
 };
 
 absl::StatusOr<std::unique_ptr<Device>> CudaDevice::Create(
-    int index, uint64_t capacity_bytes) {
+    int index, uint64_t capacity_bytes, PageLocks& page_locks) {
   const std::string name = DeviceId{DeviceKind::kCuda, index}.ToString();
   int count = 0;
   RETURN_IF_ERROR(CudaError(::cudaGetDeviceCount(&count), name, "open"));
@@ -87,14 +87,15 @@ absl::StatusOr<std::unique_ptr<Device>> CudaDevice::Create(
   std::unique_ptr<CopyLane> probe = std::move(lanes.back());
   lanes.pop_back();
   return absl::WrapUnique<Device>(new CudaDevice(
-      index, capacity_bytes, std::move(lanes), std::move(probe)));
+      index, capacity_bytes, std::move(lanes), std::move(probe), page_locks));
 }
 
 CudaDevice::CudaDevice(int index, uint64_t capacity_bytes,
                        std::vector<std::unique_ptr<CopyLane>> lanes,
-                       std::unique_ptr<CopyLane> probe)
+                       std::unique_ptr<CopyLane> probe, PageLocks& page_locks)
     : id_{DeviceKind::kCuda, index},
       capacity_bytes_(capacity_bytes),
+      page_locks_(page_locks),
       probe_(std::move(probe)),
       free_lanes_(std::move(lanes)) {}
 
@@ -216,17 +217,11 @@ absl::Status CudaDevice::RegisterHost(std::span<std::byte> host) {
   for (uint64_t at = 0; at < host.size(); at += kSegmentBytes) {
     const auto segment =
         host.subspan(at, std::min<uint64_t>(kSegmentBytes, host.size() - at));
-    const cudaError_t error = ::cudaHostRegister(segment.data(), segment.size(),
-                                                 cudaHostRegisterPortable);
-    if (error == cudaErrorHostMemoryAlreadyRegistered) {
-      // By another GPU, and portable: fast for us too, and not ours to undo.
-      ::cudaGetLastError();
-      continue;
-    }
-    if (error != cudaSuccess) {
-      const absl::Status status = Checked(error, "page-lock host memory");
+    const absl::Status locked =
+        Checked(page_locks_.Lock(segment), "page-lock host memory");
+    if (!locked.ok()) {
       UnregisterHost(host.first(at));
-      return status;
+      return locked;
     }
     registered_.Add(segment);
   }
@@ -236,8 +231,7 @@ absl::Status CudaDevice::RegisterHost(std::span<std::byte> host) {
 void CudaDevice::UnregisterHost(std::span<std::byte> host) {
   const DeviceScope scope(id_.index);
   for (const std::byte* start : registered_.Remove(host)) {
-    (void)Checked(::cudaHostUnregister(const_cast<std::byte*>(start)),
-                  "unlock host memory");
+    (void)Checked(page_locks_.Unlock(start), "unlock host memory");
   }
 }
 

@@ -4,8 +4,9 @@
 // every copy takes one. Nothing here goes through LibTorch's allocators: a slab
 // of weights is one cudaMalloc, and host memory is registered where it lies.
 //
-// Owns:     the slabs it allocates, its lanes, and the registrations that it
-//           made; checks at destruction that all slabs were freed.
+// Owns:     the slabs it allocates, its lanes, and its registrations with the
+//           PageLocks, which all GPUs share and which outlives them; checks at
+//           destruction that all slabs were freed.
 // Threads:  thread-safe; more than kLanes copies wait for each other.
 // Units:    bytes.
 // Fails:    as device.h says. An error that ends the GPU's context, whoever
@@ -30,6 +31,7 @@
 
 #include "server/base/mutex.h"
 #include "server/devices/cuda/copy_lane.h"
+#include "server/devices/cuda/page_locks.h"
 #include "server/devices/device.h"
 #include "server/devices/host_ranges.h"
 
@@ -38,13 +40,14 @@ namespace ferry {
 class CudaDevice final : public Device {
  public:
   static constexpr int kLanes = 4;
-  // Registering stops between segments, never in one: each takes tens of
-  // milliseconds, and another copy can go on meanwhile.
+  // Host memory is registered in segments: each takes tens of milliseconds, and
+  // other copies can go on between them.
   static constexpr uint64_t kSegmentBytes = uint64_t{256} << 20;
 
   // `capacity_bytes` 0: four fifths of what is free on the GPU now.
-  static absl::StatusOr<std::unique_ptr<Device>> Create(
-      int index, uint64_t capacity_bytes);
+  static absl::StatusOr<std::unique_ptr<Device>> Create(int index,
+                                                        uint64_t capacity_bytes,
+                                                        PageLocks& page_locks);
   ~CudaDevice() override;
 
   CudaDevice(const CudaDevice&) = delete;
@@ -75,7 +78,7 @@ class CudaDevice final : public Device {
 
   CudaDevice(int index, uint64_t capacity_bytes,
              std::vector<std::unique_ptr<CopyLane>> lanes,
-             std::unique_ptr<CopyLane> probe);
+             std::unique_ptr<CopyLane> probe, PageLocks& page_locks);
 
   // What a call of the runtime answered, as a Status; ends the device when its
   // context has ended.
@@ -85,6 +88,7 @@ class CudaDevice final : public Device {
 
   const DeviceId id_;
   const uint64_t capacity_bytes_;
+  PageLocks& page_locks_;
   const std::unique_ptr<CopyLane> probe_;  // Never copies: for Health().
 
   HostRanges registered_;
