@@ -19,7 +19,8 @@ namespace {
 std::string_view WithoutBacktrace(std::string_view message) {
   for (const std::string_view mark :
        {"\nException raised from ", "Exception raised from ",
-        "\nC++ CapturedTraceback:", "\nCUDA kernel errors might be"}) {
+        "\nC++ CapturedTraceback:", "\nSearch for `cuda",
+        "\nCUDA kernel errors might be"}) {
     const size_t at = message.find(mark);
     if (at != std::string_view::npos) message = message.substr(0, at);
   }

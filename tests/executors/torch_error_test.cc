@@ -39,6 +39,17 @@ TEST(TorchErrorTest, NoBacktraceReachesPeople) {
   EXPECT_EQ(FirstSentence(""), "no reason given");
 }
 
+TEST(TorchErrorTest, NoAdviceForProgrammersOfCudaReachesPeople) {
+  EXPECT_EQ(LastSentence(
+                "CUDA error: no kernel image is available for execution on the "
+                "device\nSearch for `cudaErrorNoKernelImageForDevice' in "
+                "https://docs.nvidia.com/cuda/cuda-runtime-api for more "
+                "information.\nCUDA kernel errors might be asynchronously "
+                "reported at some other API call\n"),
+            "CUDA error: no kernel image is available for execution on the "
+            "device");
+}
+
 absl::Status StatusOf(void (*thrower)()) {
   try {
     thrower();
