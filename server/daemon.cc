@@ -102,6 +102,9 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config) {
       })) {
     rooms.sim_backend = std::make_unique<SimBackend>(rooms.devices->devices());
   }
+  for (const Device* device : rooms.devices->devices()) {
+    RETURN_IF_ERROR(TryLibTorchOn(*device));
+  }
   ASSIGN_OR_RETURN(
       rooms.weights,
       WeightStore::Create(*rooms.devices, config.host_retain_bytes));

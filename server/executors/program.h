@@ -71,6 +71,11 @@ class Program {
 // threads one operator may use.
 void StartLibTorch(int intra_op_threads);
 
+// Runs one small operator there, after StartLibTorch (and SimBackend): what
+// LibTorch sets up at its first use of a GPU is not the first request's to pay,
+// and a GPU that it has no kernels for is FAILED_PRECONDITION.
+absl::Status TryLibTorchOn(const Device& device);
+
 }  // namespace ferry
 
 #endif  // SERVER_EXECUTORS_PROGRAM_H_

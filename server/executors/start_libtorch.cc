@@ -1,5 +1,7 @@
-// StartLibTorch(), which program.h declares: it belongs to no one Program.
+// StartLibTorch() and TryLibTorchOn(), which program.h declares: they belong to
+// no one Program.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -7,14 +9,19 @@
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/ones.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/jit/ir/irparser.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/runtime/interpreter.h>
 #include <torch/csrc/jit/runtime/print_handler.h>
 
+#include "absl/strings/str_cat.h"
+
 #include "server/base/invariant.h"
 #include "server/executors/program.h"
+#include "server/executors/torch_error.h"
+#include "server/executors/torch_types.h"
 
 namespace ferry {
 
@@ -44,6 +51,24 @@ graph(%x : Tensor):
                       graph.get());
   torch::jit::Stack stack{c10::IValue(x)};
   torch::jit::InterpreterState(torch::jit::Code(graph, "start")).run(stack);
+}
+
+absl::Status TryLibTorchOn(const Device& device) {
+  const c10::Device there = ToTorchDevice(device.id());
+  const c10::InferenceMode inference;
+  try {
+    const c10::OptionalDeviceGuard guard(
+        there.is_cpu() ? std::nullopt : std::optional<c10::Device>(there));
+    const at::Tensor x = at::ones({2, 2}, at::TensorOptions().device(there));
+    (void)at::linear(x, x).max().item();  // Waits for the answer.
+  } catch (...) {
+    const absl::Status status = CurrentExceptionStatus(
+        absl::StatusCode::kFailedPrecondition, LastSentence);
+    return absl::Status(status.code(),
+                        absl::StrCat(device.name(), ": LibTorch cannot run ",
+                                     "there: ", std::string(status.message())));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace ferry

@@ -1,4 +1,5 @@
-// What StartLibTorch() leaves set.
+// What StartLibTorch() leaves set, and what TryLibTorchOn() says of devices
+// good and bad.
 
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
@@ -6,7 +7,9 @@
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
 #include "server/executors/program.h"
+#include "tests/executors/model_file.h"
 #include "tests/executors/scripted.h"
+#include "tests/support/status_matchers.h"
 
 namespace ferry {
 namespace {
@@ -22,6 +25,30 @@ TEST(StartLibTorchTest, SetsThreadsAndTheExecutorAndSilencesPrint) {
       .forward({at::ones({1})});
   EXPECT_EQ(::testing::internal::GetCapturedStdout(), "");
   at::set_num_threads(former);
+}
+
+TEST(TryLibTorchTest, IsContentWithADeviceThatWorks) {
+  Devices devices;
+  for (Device* device : devices.all) {
+    EXPECT_THAT(TryLibTorchOn(*device), IsOk());
+  }
+  EXPECT_EQ(devices.sim0->usage().scratch.used_bytes, 0u);
+}
+
+TEST(TryLibTorchTest, NamesADeviceThatLibTorchCannotUse) {
+  Devices devices;
+  const auto unknown = *SimDevice::Create({.index = 5});
+  const absl::Status status = TryLibTorchOn(*unknown);
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(std::string(status.message()),
+              ::testing::StartsWith("sim:5: LibTorch cannot run there: "));
+}
+
+TEST(TryLibTorchTest, TellsAFullDeviceFromOneThatCannotBeUsed) {
+  Devices devices;
+  devices.sim1->Inject({.kind = SimFault::Kind::kOutOfMemory});
+  EXPECT_THAT(TryLibTorchOn(*devices.sim1),
+              StatusIs(absl::StatusCode::kResourceExhausted));
 }
 
 }  // namespace
