@@ -22,6 +22,8 @@ TEST(CudaErrorTest, TellsMemoryMachineAndGpuApart) {
               StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(CudaError(cudaErrorNoDevice, "cuda:0", "open"),
               StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(CudaError(cudaErrorSystemNotReady, "cuda:0", "open"),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(CudaError(cudaErrorIllegalAddress, "cuda:0", "copy"),
               StatusIs(absl::StatusCode::kInternal));
 }

@@ -100,11 +100,12 @@ CudaDevice::CudaDevice(int index, uint64_t capacity_bytes,
       free_lanes_(std::move(lanes)) {}
 
 CudaDevice::~CudaDevice() {
-  const DeviceScope scope(id_.index);
+  const DeviceScope scope(id_.index);  // While the lanes go.
+  std::vector<std::unique_ptr<CopyLane>> lanes;
   MutexLock lock(mutex_);
   INVARIANT(slabs_.empty());
   INVARIANT(free_lanes_.size() == kLanes);
-  free_lanes_.clear();  // While the GPU is current.
+  lanes.swap(free_lanes_);
 }
 
 absl::StatusOr<std::byte*> CudaDevice::Allocate(uint64_t size_bytes) {

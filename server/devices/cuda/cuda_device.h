@@ -11,8 +11,9 @@
 // Units:    bytes.
 // Fails:    as device.h says. An error that ends the GPU's context, whoever
 //           caused it, ends this device: Health() finds it out.
-// Limits:   kLanes copies at a time, each with 2 x CopyLane::kStagingBytes of
-//           page-locked memory.
+// Limits:   kLanes copies at a time; page-locked memory of 2 x
+//           CopyLane::kStagingBytes for each, and for the lane that only
+//           probes.
 
 #ifndef SERVER_DEVICES_CUDA_CUDA_DEVICE_H_
 #define SERVER_DEVICES_CUDA_CUDA_DEVICE_H_

@@ -15,6 +15,7 @@ absl::Status CudaError(cudaError_t error, const std::string& device,
       return absl::ResourceExhaustedError(message);
     case cudaErrorInsufficientDriver:
     case cudaErrorSystemDriverMismatch:
+    case cudaErrorSystemNotReady:
     case cudaErrorCompatNotSupportedOnDevice:
     case cudaErrorNoDevice:
     case cudaErrorInvalidDevice:
