@@ -54,6 +54,35 @@ TEST_F(SimOperatorsTest, CompositeOperatorsTakeTheCpusPath) {
       at::scaled_dot_product_attention(q, q, q)));
 }
 
+TEST_F(SimOperatorsTest, OperatorsMadeOfOthersAnswerAsOnTheCpu) {
+  const at::Tensor x = at::randn({3, 9, 32});
+  const at::Tensor scale = at::randn({32});
+  const at::Tensor in_weight = at::randn({96, 32});
+  const at::Tensor out_weight = at::randn({32, 32});
+  const at::Tensor pairs = at::randn({7, 32, 32});
+  const auto expect_same = [&](const char* name, const auto& run) {
+    const auto there = [this](const at::Tensor& tensor) {
+      return tensor.to(sim0_);
+    };
+    const auto here = [](const at::Tensor& tensor) { return tensor; };
+    EXPECT_TRUE(at::equal(run(there).cpu(), run(here))) << name;
+  };
+  expect_same("rms_norm", [&](const auto& on) {
+    return at::rms_norm(on(x), {32}, on(scale), 1e-6);
+  });
+  expect_same("cdist", [&](const auto& on) {
+    return at::cdist(on(x), on(x.flip({1})));
+  });
+  expect_same("bilinear", [&](const auto& on) {
+    return at::bilinear(on(x[0]), on(x[1]), on(pairs));
+  });
+  expect_same("_native_multi_head_attention", [&](const auto& on) {
+    return std::get<0>(at::_native_multi_head_attention(
+        on(x), on(x), on(x), 32, 4, on(in_weight), on(at::zeros({96})),
+        on(out_weight), on(at::zeros({32}))));
+  });
+}
+
 TEST_F(SimOperatorsTest, TensorsOfDifferentDevicesAreRefused) {
   const at::Tensor a = at::ones({4}).to(sim0_);
   for (const at::Tensor& other : {at::ones({4}).to(sim1_), at::ones({4})}) {
