@@ -86,6 +86,10 @@ absl::Status ListenError(const std::string& address,
 void SetArguments(const RpcServer::Options& options,
                   grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.message_bytes_max));
+  // gRPC would inflate all of a message before it holds it to that limit.
+  for (const auto packed : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
+    builder.SetCompressionAlgorithmSupportStatus(packed, false);
+  }
   // Answers are measured before they are copied; see AnswerTooLarge.
   builder.SetMaxSendMessageSize(-1);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);

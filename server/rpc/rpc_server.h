@@ -10,8 +10,9 @@
 // Fails:    INVALID_ARGUMENT when the address does not parse or an option is
 //           out of its bounds; UNAVAILABLE when the system does not let us
 //           listen there, with its reason.
-// Limits:   Options::message_bytes_max each way; kReflectionThreadsMax streams
-//           of reflection; ModelService::kWatchesMax watches.
+// Limits:   Options::message_bytes_max each way, and nothing compressed;
+//           kReflectionThreadsMax streams of reflection;
+//           ModelService::kWatchesMax watches.
 
 #ifndef SERVER_RPC_RPC_SERVER_H_
 #define SERVER_RPC_RPC_SERVER_H_

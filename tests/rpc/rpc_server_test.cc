@@ -208,6 +208,25 @@ TEST(RpcServerTest, ReflectionThatNobodyEndsHasFewThreads) {
   EXPECT_TRUE(server.models->ListModels(&context, {}, &response).ok());
 }
 
+TEST(RpcServerTest, RefusesCompressedRequests) {
+  TestServer server;
+  for (const auto& [algorithm, name] :
+       {std::pair(GRPC_COMPRESS_GZIP, "gzip"),
+        std::pair(GRPC_COMPRESS_DEFLATE, "deflate")}) {
+    grpc::ClientContext context;
+    context.set_compression_algorithm(algorithm);
+    // Larger than any message may be here, and small on its way.
+    v1::GetModelRequest request;
+    request.set_name(std::string(size_t{65} << 20, 'a'));
+    v1::GetModelResponse response;
+    const absl::Status status =
+        FromGrpc(server.models->GetModel(&context, request, &response));
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnimplemented));
+    EXPECT_EQ(status.message(),
+              absl::StrCat("Compression algorithm '", name, "' is disabled."));
+  }
+}
+
 TEST(RpcServerTest, ShutsDownAtOnceWhenOnlyWatchesAreOpen) {
   TestServer server;
   RawStream health(server.channel, "/grpc.health.v1.Health/Watch");
