@@ -58,7 +58,7 @@ absl::Status ReadDeclaredShapes(const std::string& text,
 absl::Status CheckShapes(std::span<const TensorShape> declared,
                          std::span<const NamedValue> inputs) {
   if (declared.empty()) return absl::OkStatus();
-  for (const TensorShape& given : FlattenShapes(inputs)) {
+  for (const TensorShape& given : InputShapes(inputs)) {
     const auto found =
         std::ranges::find(declared, given.name, &TensorShape::name);
     if (found != declared.end() && !Fits(*found, given)) {

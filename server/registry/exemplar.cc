@@ -1,5 +1,6 @@
 #include "server/registry/exemplar.h"
 
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <variant>
@@ -37,7 +38,26 @@ uint64_t TensorBytes(const Value& value) {
   return total_bytes;
 }
 
-void Flatten(const std::string& name, const Value& value,
+// Of a list, or of lists of equal length, whose leaves are all strings.
+std::optional<std::vector<int64_t>> StringsShape(const Value& value) {
+  if (std::holds_alternative<std::string>(value.value)) {
+    return std::vector<int64_t>();
+  }
+  const auto* list = std::get_if<Value::List>(&value.value);
+  if (list == nullptr || list->empty()) return std::nullopt;
+  auto shape = StringsShape(list->front());
+  for (const Value& element : *list) {
+    if (!shape.has_value() || StringsShape(element) != shape) {
+      return std::nullopt;
+    }
+  }
+  shape->insert(shape->begin(), static_cast<int64_t>(list->size()));
+  return shape;
+}
+
+enum class Direction { kInput, kOutput };
+
+void Flatten(const std::string& name, const Value& value, Direction direction,
              std::vector<TensorShape>& shapes) {
   const auto scalar = [&](const char* datatype) {
     shapes.push_back({.name = name, .datatype = datatype, .shape = {1}});
@@ -54,11 +74,24 @@ void Flatten(const std::string& name, const Value& value,
     scalar("BOOL");
   } else if (std::holds_alternative<std::string>(value.value)) {
     scalar("BYTES");
+  } else if (const auto strings = direction == Direction::kInput
+                                      ? StringsShape(value)
+                                      : std::nullopt) {
+    shapes.push_back({.name = name, .datatype = "BYTES", .shape = *strings});
   } else {
     ForEachChild(value, [&](const Value& child, const std::string& key) {
-      Flatten(absl::StrCat(name, ".", key), child, shapes);
+      Flatten(absl::StrCat(name, ".", key), child, direction, shapes);
     });
   }
+}
+
+std::vector<TensorShape> Flatten(std::span<const NamedValue> values,
+                                 Direction direction) {
+  std::vector<TensorShape> shapes;
+  for (const NamedValue& named : values) {
+    Flatten(named.name, named.value, direction, shapes);
+  }
+  return shapes;
 }
 
 }  // namespace
@@ -86,12 +119,12 @@ void Exemplar::Adopt(Value& value) {
   ForEachChild(value, [&](Value& child, const std::string&) { Adopt(child); });
 }
 
-std::vector<TensorShape> FlattenShapes(std::span<const NamedValue> values) {
-  std::vector<TensorShape> shapes;
-  for (const NamedValue& named : values) {
-    Flatten(named.name, named.value, shapes);
-  }
-  return shapes;
+std::vector<TensorShape> InputShapes(std::span<const NamedValue> inputs) {
+  return Flatten(inputs, Direction::kInput);
+}
+
+std::vector<TensorShape> OutputShapes(std::span<const NamedValue> outputs) {
+  return Flatten(outputs, Direction::kOutput);
 }
 
 }  // namespace ferry

@@ -1,8 +1,8 @@
 // An Exemplar is a copy of one request's inputs, kept to warm up the Instances
 // that later moves make.
 //
-// Also here: FlattenShapes, which writes any nesting of values as the flat list
-// of named tensors that protocols and people read.
+// Also here: InputShapes and OutputShapes, which write any nesting of values as
+// the flat list of named tensors that protocols and people read.
 //
 // Owns:     copies of the tensors' bytes.
 // Threads:  immutable once made.
@@ -40,8 +40,10 @@ class Exemplar {
 };
 
 // "x", "x.0", "x.scale", ... with KServe datatypes. Numbers and strings show as
-// tensors of shape [1]; None is left out.
-std::vector<TensorShape> FlattenShapes(std::span<const NamedValue> values);
+// tensors of shape [1]; None is left out. Strings in lists come in as one
+// tensor of BYTES, and go out as one each.
+std::vector<TensorShape> InputShapes(std::span<const NamedValue> inputs);
+std::vector<TensorShape> OutputShapes(std::span<const NamedValue> outputs);
 
 }  // namespace ferry
 

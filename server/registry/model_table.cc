@@ -124,8 +124,8 @@ ModelTable::Pin ModelTable::PinOn(const Admission& admission, DeviceId device) {
 void ModelTable::Learn(const Pin& pin, std::span<const NamedValue> inputs,
                        std::span<const NamedValue> outputs) {
   auto exemplar = Exemplar::Copy(inputs, kExemplarBytesMax);
-  std::vector<TensorShape> input_shapes = FlattenShapes(inputs);
-  std::vector<TensorShape> output_shapes = FlattenShapes(outputs);
+  std::vector<TensorShape> input_shapes = InputShapes(inputs);
+  std::vector<TensorShape> output_shapes = OutputShapes(outputs);
   {
     MutexLock lock(mutex_);
     ModelRecord& record = *pin.record_;

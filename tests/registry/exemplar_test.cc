@@ -1,13 +1,18 @@
-// Exemplar owns what a request only lent; FlattenShapes names nested tensors.
+// Exemplar owns what a request only lent; InputShapes and OutputShapes name
+// nested tensors.
 
 #include "server/registry/exemplar.h"
 
 #include <array>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace ferry {
 namespace {
@@ -49,7 +54,7 @@ TEST(ExemplarTest, RefusesToRememberMoreThanItsLimit) {
   EXPECT_NE(Exemplar::Copy(inputs, 1028), nullptr);
 }
 
-TEST(FlattenShapesTest, NamesEveryTensorOfAnyNesting) {
+TEST(ShapesTest, NameEveryTensorOfAnyNesting) {
   const std::vector<float> two(2);
   const std::vector<float> three(3);
   Value::Dict options;
@@ -64,14 +69,31 @@ TEST(FlattenShapesTest, NamesEveryTensorOfAnyNesting) {
       {.name = "options", .value = {options}},
       {.name = "text", .value = {std::string("hello")}}};
 
-  std::vector<std::string> seen;
-  for (const TensorShape& shape : FlattenShapes(values)) {
-    seen.push_back(shape.name + " " + shape.datatype + " " +
-                   std::to_string(shape.shape[0]));
-  }
-  EXPECT_THAT(seen, ElementsAre("x FP32 2", "boxes.0 FP32 2", "boxes.1 FP32 3",
-                                "pair.count INT64 1", "pair.flag BOOL 1",
-                                "options.scale FP64 1", "text BYTES 1"));
+  const auto expected = ElementsAre(
+      "x FP32 2", "boxes.0 FP32 2", "boxes.1 FP32 3", "pair.count INT64 1",
+      "pair.flag BOOL 1", "options.scale FP64 1", "text BYTES 1");
+  EXPECT_THAT(Shown(InputShapes(values)), expected);
+  EXPECT_THAT(Shown(OutputShapes(values)), expected);
+}
+
+TEST(ShapesTest, StringsComeInAsOneTensorAndGoOutAsOneEach) {
+  const Value a{std::string("a")};
+  const Value pair{Value::List{a, a}};
+  const Value one{Value::List{a}};
+  const std::vector<NamedValue> values = {
+      {.name = "one", .value = one},
+      {.name = "square", .value = {Value::List{pair, pair}}},
+      {.name = "ragged", .value = {Value::List{pair, one}}},
+      {.name = "mixed", .value = {Value::List{a, {true}}}},
+      {.name = "none", .value = {Value::List{}}}};
+  EXPECT_THAT(
+      Shown(InputShapes(values)),
+      ElementsAre("one BYTES 1", "square BYTES 2 2", "ragged.0 BYTES 2",
+                  "ragged.1 BYTES 1", "mixed.0 BYTES 1", "mixed.1 BOOL 1"));
+  EXPECT_THAT(
+      Shown(OutputShapes({values.data(), 2})),
+      ElementsAre("one.0 BYTES 1", "square.0.0 BYTES 1", "square.0.1 BYTES 1",
+                  "square.1.0 BYTES 1", "square.1.1 BYTES 1"));
 }
 
 }  // namespace
