@@ -27,13 +27,16 @@ void ForEachChild(V& value, const Visit& visit) {
   }
 }
 
-uint64_t TensorBytes(const Value& value) {
+// What a copy of a value keeps in memory.
+uint64_t CopyBytes(const Value& value) {
+  uint64_t total_bytes = sizeof(value);
   if (const auto* tensor = std::get_if<TensorView>(&value.value)) {
-    return tensor->bytes.size();
+    total_bytes += tensor->bytes.size();
+  } else if (const auto* text = std::get_if<std::string>(&value.value)) {
+    total_bytes += text->size();
   }
-  uint64_t total_bytes = 0;
-  ForEachChild(value, [&](const Value& child, const std::string&) {
-    total_bytes += TensorBytes(child);
+  ForEachChild(value, [&](const Value& child, const std::string& key) {
+    total_bytes += key.size() + CopyBytes(child);
   });
   return total_bytes;
 }
@@ -100,7 +103,7 @@ std::shared_ptr<const Exemplar> Exemplar::Copy(
     std::span<const NamedValue> inputs, uint64_t size_max_bytes) {
   uint64_t total_bytes = 0;
   for (const NamedValue& input : inputs) {
-    total_bytes += TensorBytes(input.value);
+    total_bytes += CopyBytes(input.value);
   }
   if (total_bytes > size_max_bytes) return nullptr;
 

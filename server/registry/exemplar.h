@@ -25,7 +25,7 @@ namespace ferry {
 
 class Exemplar {
  public:
-  // Null when the tensors take more than `size_max_bytes` together.
+  // Null when the copy would take more than `size_max_bytes`.
   static std::shared_ptr<const Exemplar> Copy(
       std::span<const NamedValue> inputs, uint64_t size_max_bytes);
 

@@ -50,8 +50,28 @@ TEST(ExemplarTest, RefusesToRememberMoreThanItsLimit) {
   const std::vector<float> floats(257);
   const std::vector<NamedValue> inputs = {
       {.name = "x", .value = Floats(floats)}};
-  EXPECT_EQ(Exemplar::Copy(inputs, 1024), nullptr);
-  EXPECT_NE(Exemplar::Copy(inputs, 1028), nullptr);
+  EXPECT_EQ(Exemplar::Copy(inputs, 1024 + sizeof(Value)), nullptr);
+  EXPECT_NE(Exemplar::Copy(inputs, 1028 + sizeof(Value)), nullptr);
+}
+
+TEST(ExemplarTest, CountsWhatIsNoTensorToo) {
+  const std::vector<NamedValue> text = {
+      {.name = "x", .value = {std::string(1025, 'a')}}};
+  EXPECT_EQ(Exemplar::Copy(text, 1024), nullptr);
+  const std::vector<NamedValue> numbers = {
+      {.name = "x", .value = {Value::List(1024, Value{int64_t{1}})}}};
+  EXPECT_EQ(Exemplar::Copy(numbers, 1024 * sizeof(Value)), nullptr);
+  EXPECT_NE(Exemplar::Copy(numbers, 2048 * sizeof(Value)), nullptr);
+}
+
+// "name datatype size size ..." of each.
+std::vector<std::string> Shown(const std::vector<TensorShape>& shapes) {
+  std::vector<std::string> shown;
+  for (const TensorShape& shape : shapes) {
+    shown.push_back(absl::StrCat(shape.name, " ", shape.datatype, " ",
+                                 absl::StrJoin(shape.shape, " ")));
+  }
+  return shown;
 }
 
 TEST(ShapesTest, NameEveryTensorOfAnyNesting) {
