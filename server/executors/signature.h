@@ -1,8 +1,8 @@
 // A Signature is what a model takes and gives: names, types, dtypes, shapes.
 //
-// Names and types come from the program's forward schema. Dtypes and shapes
-// are known only from the file where it tells, from a sidecar that the user
-// wrote, or from the first request that succeeded; each says which.
+// Names and types come from the program's forward schema, and with them the
+// datatypes of numbers and strings. A Tensor's dtype and shape are known only
+// from a sidecar that the user wrote, or from the first request that succeeded.
 //
 // Threads:  immutable values.
 // Units:    shapes in elements; -1 is any size.
@@ -23,7 +23,7 @@ struct TensorShape {
   std::vector<int64_t> shape;
 };
 
-enum class ShapeSource { kUnknown, kFile, kSidecar, kLearned };
+enum class ShapeSource { kUnknown, kSidecar, kLearned };
 
 struct Argument {
   std::string name;
@@ -34,6 +34,7 @@ struct Argument {
 struct Signature {
   std::vector<Argument> inputs;   // Without self, in order.
   std::vector<Argument> outputs;  // "output", or "output_0", ... for a tuple.
+  // kSidecar also when only inputs or only outputs are from there.
   ShapeSource shape_source = ShapeSource::kUnknown;
   std::vector<TensorShape> input_shapes;  // Empty while unknown.
   std::vector<TensorShape> output_shapes;

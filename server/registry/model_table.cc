@@ -132,10 +132,17 @@ void ModelTable::Learn(const Pin& pin, std::span<const NamedValue> inputs,
     if (record.learned) return;
     record.learned = true;
     record.exemplar = std::move(exemplar);
-    if (record.signature.shape_source != ShapeSource::kUnknown) return;
-    record.signature.shape_source = ShapeSource::kLearned;
-    record.signature.input_shapes = std::move(input_shapes);
-    record.signature.output_shapes = std::move(output_shapes);
+    Signature& signature = record.signature;
+    if (signature.shape_source == ShapeSource::kUnknown) {
+      signature.shape_source = ShapeSource::kLearned;
+    }
+    // A sidecar may leave either out.
+    if (signature.input_shapes.empty()) {
+      signature.input_shapes = std::move(input_shapes);
+    }
+    if (signature.output_shapes.empty()) {
+      signature.output_shapes = std::move(output_shapes);
+    }
   }
   NotifyChanged(pin.record_->name);
 }

@@ -1,13 +1,16 @@
 #include "server/rpc/kserve_model.h"
 
 #include <algorithm>
-#include <map>
-#include <span>
+#include <array>
+#include <iterator>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+
+#include "server/base/absl_view.h"
 
 namespace ferry {
 namespace {
@@ -17,14 +20,48 @@ constexpr char kBackend[] = "pytorch";
 
 using Metadata = inference::ModelMetadataResponse::TensorMetadata;
 
-// The flat tensors; the arguments themselves while shapes are not known.
-std::vector<TensorShape> Tensors(std::span<const Argument> arguments,
-                                 std::span<const TensorShape> shapes) {
-  if (!shapes.empty()) return {shapes.begin(), shapes.end()};
-  std::vector<TensorShape> tensors;
-  for (const Argument& argument : arguments) {
-    tensors.push_back({.name = argument.name, .datatype = "", .shape = {}});
+// The argument that a flat tensor is, or is a part of.
+std::string_view ArgumentOf(std::string_view tensor) {
+  return tensor.substr(0, tensor.find('.'));
+}
+
+// Of an argument of which no shape is known. Numbers and strings need none.
+TensorShape Unknown(const Argument& argument) {
+  static constexpr std::array<std::pair<std::string_view, const char*>, 4>
+      kScalars = {{{"int", "INT64"},
+                   {"float", "FP64"},
+                   {"bool", "BOOL"},
+                   {"str", "BYTES"}}};
+  for (const auto& [type, datatype] : kScalars) {
+    const std::string optional = absl::StrCat("Optional[", AbslView(type), "]");
+    if (argument.type == type || argument.type == optional) {
+      return {.name = argument.name, .datatype = datatype, .shape = {1}};
+    }
   }
+  return {.name = argument.name, .datatype = "", .shape = {}};
+}
+
+// Each argument's flat tensors; itself while it has none.
+std::vector<TensorShape> Inputs(const Signature& signature) {
+  std::vector<TensorShape> tensors;
+  for (const Argument& argument : signature.inputs) {
+    const size_t before = tensors.size();
+    std::ranges::copy_if(signature.input_shapes, std::back_inserter(tensors),
+                         [&](const TensorShape& shape) {
+                           return ArgumentOf(shape.name) == argument.name;
+                         });
+    if (tensors.size() == before) tensors.push_back(Unknown(argument));
+  }
+  return tensors;
+}
+
+// What a model gives need not be what its schema names: a dict's entries are
+// outputs of their own.
+std::vector<TensorShape> Outputs(const Signature& signature) {
+  if (!signature.output_shapes.empty()) return signature.output_shapes;
+  std::vector<TensorShape> tensors;
+  std::ranges::transform(signature.outputs, std::back_inserter(tensors),
+                         Unknown);
   return tensors;
 }
 
@@ -41,9 +78,8 @@ inference::DataType ConfigType(const std::string& datatype) {
   return type;
 }
 
-// Of the argument that a flat tensor is, or is a part of.
 bool IsOptional(const Signature& signature, std::string_view tensor) {
-  const std::string_view argument = tensor.substr(0, tensor.find('.'));
+  const std::string_view argument = ArgumentOf(tensor);
   const auto found =
       std::ranges::find(signature.inputs, argument, &Argument::name);
   return found != signature.inputs.end() && !found->required;
@@ -72,12 +108,10 @@ void EncodeKServeMetadata(const ModelSnapshot& model,
   response.set_name(model.name);
   response.add_versions(absl::StrCat(model.version));
   response.set_platform(kPlatform);
-  for (const TensorShape& tensor :
-       Tensors(signature.inputs, signature.input_shapes)) {
+  for (const TensorShape& tensor : Inputs(signature)) {
     EncodeTensor(tensor, *response.add_inputs());
   }
-  for (const TensorShape& tensor :
-       Tensors(signature.outputs, signature.output_shapes)) {
+  for (const TensorShape& tensor : Outputs(signature)) {
     EncodeTensor(tensor, *response.add_outputs());
   }
 }
@@ -92,16 +126,14 @@ void EncodeKServeConfig(const ModelSnapshot& model,
   config.mutable_version_policy()->mutable_specific()->add_versions(
       model.version);
   config.mutable_model_transaction_policy()->set_decoupled(false);
-  for (const TensorShape& tensor :
-       Tensors(signature.inputs, signature.input_shapes)) {
+  for (const TensorShape& tensor : Inputs(signature)) {
     inference::ModelInput& input = *config.add_input();
     input.set_name(tensor.name);
     input.set_data_type(ConfigType(tensor.datatype));
     input.mutable_dims()->Add(tensor.shape.begin(), tensor.shape.end());
     input.set_optional(IsOptional(signature, tensor.name));
   }
-  for (const TensorShape& tensor :
-       Tensors(signature.outputs, signature.output_shapes)) {
+  for (const TensorShape& tensor : Outputs(signature)) {
     inference::ModelOutput& output = *config.add_output();
     output.set_name(tensor.name);
     output.set_data_type(ConfigType(tensor.datatype));

@@ -1,8 +1,8 @@
 // How KServe v2 describes a model: its metadata and its configuration.
 //
 // Both name the same tensors in the same order, because clients look one up in
-// the other. While shapes are not known, each argument stands for itself, with
-// no datatype.
+// the other. An argument whose shape is not known stands for itself, with the
+// datatype that its type tells: a Tensor's tells none.
 //
 // Threads:  any; pure functions.
 

@@ -3,6 +3,7 @@
 
 #include "server/registry/model_table.h"
 
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -75,6 +76,19 @@ TEST_F(ModelTableTest, LearnsShapesFromTheFirstRun) {
   EXPECT_EQ(signature.input_shapes[0].name, "x");
   EXPECT_EQ(signature.input_shapes[0].datatype, "FP32");
   EXPECT_THAT(signature.output_shapes[0].shape, ElementsAre(1));
+}
+
+TEST_F(ModelTableTest, LearnsWhatASidecarLeavesOut) {
+  SaveScaleModel(pool_.models / "half.pt", 2);
+  std::ofstream(pool_.models / "half.json") << R"({"outputs": [], "inputs": [
+      {"name": "x", "datatype": "FP32", "shape": [-1]}]})";
+  ASSERT_THAT(pool_.Load("half", {"cpu"}), IsOk());
+  EXPECT_EQ(*pool_.Run("half", 3), 7);
+  const Signature signature = table_.Get("half")->signature;
+  EXPECT_EQ(signature.shape_source, ShapeSource::kSidecar);
+  EXPECT_THAT(signature.input_shapes[0].shape, ElementsAre(-1));
+  ASSERT_EQ(signature.output_shapes.size(), 1);
+  EXPECT_EQ(signature.output_shapes[0].datatype, "FP32");
 }
 
 TEST_F(ModelTableTest, TellsWatchersOfChangesUntilTheyLeave) {

@@ -3,8 +3,14 @@
 
 #include "server/rpc/kserve_model.h"
 
+#include <string>
+#include <vector>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace ferry {
 namespace {
@@ -59,8 +65,51 @@ TEST(KServeModelTest, TellsArgumentsWhileShapesAreNotKnown) {
   EXPECT_EQ(response.outputs(0).name(), "output");
 }
 
+// "name datatype size ..." of each input.
+std::vector<std::string> InputsOf(const ModelSnapshot& model) {
+  inference::ModelMetadataResponse response;
+  EncodeKServeMetadata(model, response);
+  std::vector<std::string> inputs;
+  for (const auto& input : response.inputs()) {
+    inputs.push_back(absl::StrCat(input.name(), " ", input.datatype(), " ",
+                                  absl::StrJoin(input.shape(), " ")));
+  }
+  return inputs;
+}
+
+// As after a request that left `limit` out and gave no image.
+ModelSnapshot HalfLearned() {
+  ModelSnapshot model = Learned();
+  model.signature.inputs.push_back({.name = "last", .type = "Tensor"});
+  model.signature.input_shapes = {
+      {.name = "last", .datatype = "FP32", .shape = {2}}};
+  return model;
+}
+
+TEST(KServeModelTest, ArgumentsWithoutAShapeStayInTheMetadata) {
+  EXPECT_THAT(InputsOf(HalfLearned()),
+              ElementsAre("images  ", "limit INT64 1", "last FP32 2"));
+  inference::ModelConfig config;
+  EncodeKServeConfig(HalfLearned(), config);
+  ASSERT_EQ(config.input_size(), 3);
+  EXPECT_TRUE(config.input(1).optional());
+  EXPECT_EQ(config.input(1).data_type(), inference::TYPE_INT64);
+}
+
+TEST(KServeModelTest, TypesTellTheDatatypesOfNumbersAndStrings) {
+  ModelSnapshot model;
+  for (const char* type : {"int", "float", "bool", "str", "Optional[str]",
+                           "Tensor", "List[int]"}) {
+    model.signature.inputs.push_back({.name = type, .type = type});
+  }
+  EXPECT_THAT(
+      InputsOf(model),
+      ElementsAre("int INT64 1", "float FP64 1", "bool BOOL 1", "str BYTES 1",
+                  "Optional[str] BYTES 1", "Tensor  ", "List[int]  "));
+}
+
 TEST(KServeModelTest, NamesTheSameTensorsInTheConfiguration) {
-  for (const ModelSnapshot& model : {Snapshot(), Learned()}) {
+  for (const ModelSnapshot& model : {Snapshot(), Learned(), HalfLearned()}) {
     inference::ModelMetadataResponse metadata;
     EncodeKServeMetadata(model, metadata);
     inference::ModelConfig config;

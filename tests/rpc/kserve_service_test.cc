@@ -121,6 +121,33 @@ TEST_F(KServeServiceTest, MetadataNamesTensorsAndLearnsTheirTypes) {
   EXPECT_EQ(after->outputs(0).datatype(), "FP32");
 }
 
+TEST_F(KServeServiceTest, DescribesStringsAsTheyAreSent) {
+  SaveTextModel(server_.pool.models / "text.pt");
+  ASSERT_THAT(server_.pool.Load("text", {"cpu"}), IsOk());
+  for (int i = 0; i < 3; ++i) {  // Before the first request, and after it.
+    const auto metadata = Metadata("text");
+    ASSERT_THAT(metadata, IsOk());
+    ASSERT_EQ(metadata->inputs_size(), 2);
+    EXPECT_EQ(metadata->inputs(0).name(), "text");
+    EXPECT_EQ(metadata->inputs(0).datatype(), "BYTES");
+    EXPECT_THAT(metadata->inputs(0).shape(), ElementsAre(1));
+    EXPECT_EQ(metadata->inputs(1).name(), "scale");
+    EXPECT_EQ(metadata->inputs(1).datatype(), "FP64");
+    EXPECT_THAT(metadata->inputs(1).shape(), ElementsAre(1));
+
+    inference::ModelInferRequest request;
+    request.set_model_name("text");
+    auto& input = *request.add_inputs();
+    input.set_name(metadata->inputs(0).name());
+    input.set_datatype(metadata->inputs(0).datatype());
+    *input.mutable_shape() = metadata->inputs(0).shape();
+    input.mutable_contents()->add_bytes_contents("hello");
+    inference::ModelInferResponse response;
+    ASSERT_THAT(Call(&Stub::ModelInfer, request, response), IsOk());
+    EXPECT_EQ(response.raw_output_contents(0), std::string("\5\0\0\0hello", 9));
+  }
+}
+
 TEST_F(KServeServiceTest, ConfigurationNamesWhatTheMetadataNames) {
   ASSERT_THAT(server_.Infer(FloatRequest("twice", 3)), IsOk());
   inference::ModelConfigRequest request;

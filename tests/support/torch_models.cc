@@ -62,6 +62,15 @@ void SaveDoublingModel(const std::string& path) {
   module.save(path);
 }
 
+void SaveTextModel(const std::string& path) {
+  torch::jit::Module module("Text");
+  module.register_parameter("weight", torch::zeros({16}), false);
+  module.define(
+      "def forward(self, text: str, scale: float = 1.0):\n"
+      "    return text\n");
+  module.save(path);
+}
+
 void SaveThrowingModel(const std::string& path) {
   torch::jit::Module module("Throwing");
   module.register_parameter("weight", torch::zeros({16}), false);

@@ -41,6 +41,9 @@ void SaveCounterModel(const std::string& path);
 // forward(x) = x + weight, whose ones __setstate__ doubles where they lie.
 void SaveDoublingModel(const std::string& path);
 
+// forward(text: str, scale: float = 1.0) = text.
+void SaveTextModel(const std::string& path);
+
 // forward raises AssertionError("no thanks").
 void SaveThrowingModel(const std::string& path);
 
