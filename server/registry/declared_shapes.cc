@@ -27,6 +27,22 @@ std::string Shown(const TensorShape& tensor) {
                       "]");
 }
 
+// The first tensor that is not as `expected` says it is, in words.
+std::string FindMisfit(std::span<const TensorShape> expected,
+                       const std::string& who,
+                       std::span<const NamedValue> inputs) {
+  if (expected.empty()) return "";
+  for (const TensorShape& given : InputShapes(inputs)) {
+    const auto found =
+        std::ranges::find(expected, given.name, &TensorShape::name);
+    if (found != expected.end() && !Fits(*found, given)) {
+      return absl::StrCat("input \"", given.name, "\" is ", Shown(given),
+                          ", but ", who, " ", Shown(*found));
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 absl::Status ReadDeclaredShapes(const std::string& text,
@@ -57,17 +73,20 @@ absl::Status ReadDeclaredShapes(const std::string& text,
 
 absl::Status CheckShapes(std::span<const TensorShape> declared,
                          std::span<const NamedValue> inputs) {
-  if (declared.empty()) return absl::OkStatus();
-  for (const TensorShape& given : InputShapes(inputs)) {
-    const auto found =
-        std::ranges::find(declared, given.name, &TensorShape::name);
-    if (found != declared.end() && !Fits(*found, given)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "input \"", given.name, "\" is ", Shown(given),
-          ", but the file beside the model declares ", Shown(*found)));
-    }
-  }
-  return absl::OkStatus();
+  const std::string misfit =
+      FindMisfit(declared, "the file beside the model declares", inputs);
+  if (misfit.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(misfit);
+}
+
+absl::Status ExplainThrow(std::span<const TensorShape> learned,
+                          std::span<const NamedValue> inputs,
+                          const absl::Status& thrown) {
+  const std::string misfit =
+      FindMisfit(learned, "the model has run with", inputs);
+  if (misfit.empty()) return thrown;
+  return absl::InvalidArgumentError(
+      absl::StrCat(misfit, "; ", thrown.message()));
 }
 
 }  // namespace ferry

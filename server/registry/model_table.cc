@@ -295,6 +295,23 @@ absl::Status ModelTable::Pin::CheckInputs(
                                                    checked.message()));
 }
 
+absl::Status ModelTable::Pin::Explain(std::span<const NamedValue> inputs,
+                                      const absl::Status& failed) const {
+  if (!absl::IsInternal(failed) || !instance().device().Health().ok()) {
+    return failed;
+  }
+  std::vector<TensorShape> learned;
+  {
+    MutexLock lock(table_->mutex_);
+    learned = record_->signature.input_shapes;
+  }
+  const absl::Status explained = ExplainThrow(learned, inputs, failed);
+  if (absl::IsInternal(explained)) return failed;
+  return absl::Status(
+      explained.code(),
+      absl::StrCat(Quoted(record_->name), ": ", explained.message()));
+}
+
 void ModelTable::Pin::RanFor(absl::Duration run) const {
   // Two lanes may lose one another's update: it is an estimate.
   constexpr double kShare = 0.05;

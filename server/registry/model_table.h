@@ -97,6 +97,9 @@ class ModelTable {
     int64_t version() const { return version_; }  // Of the model.
     // INVALID_ARGUMENT when inputs are not what the model's sidecar declares.
     absl::Status CheckInputs(std::span<const NamedValue> inputs) const;
+    // What to answer when the instance could not run them.
+    absl::Status Explain(std::span<const NamedValue> inputs,
+                         const absl::Status& failed) const;
     // Says what a run on the cpu took.
     void RanFor(absl::Duration run) const;
     // The model has not been seen running yet: tell Learn.

@@ -243,7 +243,7 @@ absl::StatusOr<std::optional<Execution>> Scheduler::Lanes::Execute(
   series.run.Observe(absl::ToDoubleSeconds(ran - pinned));
   if (device == kCpu) pin.RanFor(ran - pinned);
   series.batch.Observe(1);
-  RETURN_IF_ERROR(result.status());
+  if (!result.ok()) return pin.Explain(request.inputs, result.status());
   return Execution{.pin = std::move(pin),
                    .result = *std::move(result),
                    .encode = series.encode,

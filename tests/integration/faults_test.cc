@@ -26,6 +26,7 @@ namespace {
 
 using absl::StatusCode;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 class FaultsTest : public testing::Test {
  protected:
@@ -213,6 +214,35 @@ TEST_F(FaultsTest, InputsThatDoNotMatch) {
   ExpectInputsRefused({{"x", {too_short}}}, "8");
   ExpectInputsRefused({{"x", {negative}}}, "-1");
   ExpectInputsRefused({{"x", {std::string("text")}}}, "x");
+TEST_F(FaultsTest, InputsThatTheModelCannotTake) {
+  SaveMatrixModel(daemon_.models / "matrix.pt");
+  ASSERT_THAT(daemon_.Load("matrix", {"sim:0"}), IsOk());
+  client::Tensor tensor;
+  const auto infer = [&](std::vector<int64_t> shape) {
+    tensor.shape = std::move(shape);
+    size_t size_bytes = sizeof(float);
+    for (const int64_t size : tensor.shape) size_bytes *= size;
+    tensor.data.assign(size_bytes, '\0');
+    return daemon_.Infer("matrix", {{"x", {tensor}}}).status();
+  };
+  const auto expect_refused = [&](std::vector<int64_t> shape,
+                                  const std::string& shown) {
+    const absl::Status refused = infer(std::move(shape));
+    EXPECT_THAT(refused, StatusIs(StatusCode::kInvalidArgument));
+    EXPECT_THAT(std::string(refused.message()),
+                StartsWith("model \"matrix\": input \"x\" is " + shown +
+                           ", but the model has run with FP32 [1, 2]; forward "
+                           "threw: "));
+  };
+  // Whose mistake it is cannot be told before the first request that succeeds.
+  EXPECT_THAT(infer({1, 3}), StatusIs(StatusCode::kInternal));
+  EXPECT_THAT(infer({1, 2}), IsOk());
+  EXPECT_THAT(infer({3, 2}), IsOk());
+  expect_refused({1, 3}, "FP32 [1, 3]");
+  expect_refused({2}, "FP32 [2]");
+  tensor.dtype = client::DType::kInt32;
+  expect_refused({1, 2}, "INT32 [1, 2]");
+  ASSERT_THAT(client_.Unload("matrix"), IsOk());
 }
 
 TEST_F(FaultsTest, InputsThatAreNotWhatTheSidecarDeclares) {

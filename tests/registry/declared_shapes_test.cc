@@ -1,5 +1,5 @@
 // CheckShapes: what a sidecar declares holds, any size is any size, and what it
-// leaves out is not its business.
+// leaves out is not its business. ExplainThrow: whose mistake a throw was.
 
 #include "server/registry/declared_shapes.h"
 
@@ -59,6 +59,22 @@ TEST(DeclaredShapesTest, LeavesTheRestToTheProgram) {
   EXPECT_THAT(CheckShapes(kDeclared, other), IsOk());
   EXPECT_THAT(CheckShapes(kDeclared, {}), IsOk());
   EXPECT_THAT(CheckShapes({}, other), IsOk());
+}
+
+TEST(DeclaredShapesTest, InputsThatAreNotTheUsualOnesMadeForwardThrow) {
+  const absl::Status thrown = absl::InternalError("forward threw: no");
+  const auto explain = [&](const std::vector<NamedValue>& inputs) {
+    return ExplainThrow(kDeclared, inputs, thrown);
+  };
+  const absl::Status other = explain({{"x", Tensor(DType::kInt32, {4})}});
+  EXPECT_THAT(other, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_EQ(
+      other.message(),
+      "input \"x\" is INT32 [4], but the model has run with FP32 [-1, 2]; "
+      "forward threw: no");
+  EXPECT_EQ(explain({{"x", Tensor(DType::kFloat32, {4, 2})}}), thrown);
+  EXPECT_EQ(explain({{"y", Tensor(DType::kInt32, {4})}}), thrown);
+  EXPECT_EQ(ExplainThrow({}, {}, thrown), thrown);
 }
 
 }  // namespace

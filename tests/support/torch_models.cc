@@ -62,6 +62,15 @@ void SaveDoublingModel(const std::string& path) {
   module.save(path);
 }
 
+void SaveMatrixModel(const std::string& path) {
+  torch::jit::Module module("Matrix");
+  module.register_parameter("weight", torch::eye(2), false);
+  module.define(
+      "def forward(self, x):\n"
+      "    return torch.mm(x, self.weight)\n");
+  module.save(path);
+}
+
 void SaveTextModel(const std::string& path) {
   torch::jit::Module module("Text");
   module.register_parameter("weight", torch::zeros({16}), false);

@@ -41,6 +41,9 @@ void SaveCounterModel(const std::string& path);
 // forward(x) = x + weight, whose ones __setstate__ doubles where they lie.
 void SaveDoublingModel(const std::string& path);
 
+// forward(x) = x times a [2, 2] matrix: it takes float32 [any, 2] alone.
+void SaveMatrixModel(const std::string& path);
+
 // forward(text: str, scale: float = 1.0) = text.
 void SaveTextModel(const std::string& path);
 
