@@ -12,6 +12,7 @@
 #include <grpcpp/server_builder.h>
 
 #include "absl/strings/str_cat.h"
+#include "grpc/health/v1/health.pb.h"
 
 #include "server/base/ids.h"
 #include "server/base/invariant.h"
@@ -141,6 +142,8 @@ absl::Status RpcServer::Listen(const Options& options) {
   grpc::EnableDefaultHealthCheckService(true);
   // By hand: a static archive's own initialiser would be left out.
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  // gRPC serves health without a descriptor, which reflection describes it by.
+  INVARIANT(grpc::health::v1::HealthCheckRequest::descriptor() != nullptr);
 
   const GrpcErrors errors;
   grpc::ServerBuilder builder;

@@ -194,6 +194,28 @@ TEST(RpcServerTest, ReflectionListsEveryService) {
   }
 }
 
+TEST(RpcServerTest, ReflectionDescribesEveryService) {
+  TestServer server;
+  RawStream info(server.channel,
+                 "/grpc.reflection.v1alpha.ServerReflection/"
+                 "ServerReflectionInfo");
+  // A method of each, which only a descriptor names.
+  const std::pair<std::string, const char*> methods[] = {
+      {"ferry.v1.ModelService", "MigrateModel"},
+      {"ferry.v1.InferenceService", "Infer"},
+      {"inference.GRPCInferenceService", "ModelInfer"},
+      {"grpc.health.v1.Health", "HealthCheckRequest"},
+      {"grpc.reflection.v1alpha.ServerReflection", "ServerReflectionInfo"}};
+  for (const auto& [service, method] : methods) {
+    // {4: file_containing_symbol}; the answer repeats the question.
+    info.Write(std::string("\x22") + static_cast<char>(service.size()) +
+               service);
+    const std::string described = info.Read();
+    EXPECT_THAT(described, HasSubstr(method)) << service;
+    EXPECT_THAT(described, HasSubstr(".proto")) << service;
+  }
+}
+
 TEST(RpcServerTest, ReflectionThatNobodyEndsHasFewThreads) {
   TestServer server;
   std::vector<std::unique_ptr<RawStream>> streams;
