@@ -140,6 +140,7 @@ absl::StatusOr<MoveOutcome> Client::Load(const LoadRequest& request,
                                     request.devices.end());
   message.set_path(request.path);
   message.set_version(request.version);
+  RETURN_IF_ERROR(CheckSendable(message));
   v1::LoadModelResponse response;
   Call call(options_.call_timeout, stop);
   RETURN_IF_ERROR(
@@ -152,6 +153,7 @@ absl::StatusOr<std::optional<MoveReport>> Client::Unload(
     const std::string& name, std::stop_token stop) {
   v1::UnloadModelRequest message;
   message.set_name(name);
+  RETURN_IF_ERROR(CheckSendable(message));
   v1::UnloadModelResponse response;
   Call call(options_.call_timeout, stop);
   RETURN_IF_ERROR(
@@ -168,6 +170,7 @@ absl::StatusOr<MoveOutcome> Client::Migrate(const MigrateRequest& request,
   message.set_name(request.name);
   message.mutable_devices()->Assign(request.devices.begin(),
                                     request.devices.end());
+  RETURN_IF_ERROR(CheckSendable(message));
   v1::MigrateModelResponse response;
   Call call(options_.call_timeout, stop);
   RETURN_IF_ERROR(
@@ -180,6 +183,7 @@ absl::StatusOr<Model> Client::Get(const std::string& name,
                                   std::stop_token stop) {
   v1::GetModelRequest message;
   message.set_name(name);
+  RETURN_IF_ERROR(CheckSendable(message));
   v1::GetModelResponse response;
   Call call(options_.call_timeout, stop);
   RETURN_IF_ERROR(
@@ -208,6 +212,7 @@ absl::Status Client::Watch(
     std::stop_token stop) {
   v1::WatchModelsRequest message;
   message.mutable_names()->Assign(names.begin(), names.end());
+  RETURN_IF_ERROR(CheckSendable(message));
   Call call(absl::InfiniteDuration(), stop);
   const auto reader = stubs_->models->WatchModels(call.context(), message);
   v1::WatchModelsResponse response;
@@ -243,6 +248,7 @@ absl::StatusOr<std::vector<MoveReport>> Client::Moves(int32_t moves_max,
   v1::ListMovesRequest message;
   message.set_moves_max(moves_max);
   message.set_model(model);
+  RETURN_IF_ERROR(CheckSendable(message));
   v1::ListMovesResponse response;
   Call call(options_.call_timeout, stop);
   RETURN_IF_ERROR(
@@ -265,6 +271,7 @@ absl::StatusOr<InferAnswer> Client::Infer(const InferRequest& request,
     written.set_name(input.name);
     ToWire(input.value, *written.mutable_value());
   }
+  RETURN_IF_ERROR(CheckSendable(message));
   v1::InferResponse response;
   Call call(options_.call_timeout, stop);
   RETURN_IF_ERROR(

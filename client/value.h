@@ -67,7 +67,7 @@ struct None {
 };
 
 struct Value {
-  static constexpr int kDepthMax = 64;
+  static constexpr int kDepthMax = 32;
 
   using List = std::vector<Value>;
   struct Tuple {

@@ -8,7 +8,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 
+#include "server/base/ids.h"
 #include "server/base/status_macros.h"
+#include "server/base/utf8.h"
 
 namespace ferry::client {
 namespace {
@@ -144,7 +146,50 @@ struct Writer {
   }
 };
 
+// `depth`: how many messages this one is in.
+absl::Status CheckSendable(const google::protobuf::Message& message,
+                           int depth) {
+  constexpr int kDepthMax = 100;
+  if (depth > kDepthMax) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "request: nested deeper than ", Value::kDepthMax, " levels"));
+  }
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  reflection.ListFields(message, &fields);
+  for (const auto* field : fields) {
+    const bool text =
+        field->type() == google::protobuf::FieldDescriptor::TYPE_STRING;
+    if (!text && field->message_type() == nullptr) continue;
+    const int count =
+        field->is_repeated() ? reflection.FieldSize(message, field) : 1;
+    for (int i = 0; i < count; ++i) {
+      if (!text) {
+        RETURN_IF_ERROR(
+            CheckSendable(field->is_repeated()
+                              ? reflection.GetRepeatedMessage(message, field, i)
+                              : reflection.GetMessage(message, field),
+                          depth + 1));
+        continue;
+      }
+      const std::string string =
+          field->is_repeated() ? reflection.GetRepeatedString(message, field, i)
+                               : reflection.GetString(message, field);
+      if (!IsUtf8(string)) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("request: ", Shown(string),
+                         " is not UTF-8, which is all that a string can be"));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+absl::Status CheckSendable(const google::protobuf::Message& request) {
+  return CheckSendable(request, 0);
+}
 
 void ToWire(const Value& value, v1::Value& message) {
   std::visit(Writer{message}, value.value);

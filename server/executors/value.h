@@ -66,7 +66,9 @@ struct None {
 struct DictEntry;
 
 struct Value {
-  static constexpr int kDepthMax = 64;
+  // Of dicts in dicts no more fit into the 100 messages in messages that
+  // protobuf parses.
+  static constexpr int kDepthMax = 32;
 
   using List = std::vector<Value>;
   struct Tuple {

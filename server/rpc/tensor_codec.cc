@@ -9,8 +9,8 @@
 
 #include "server/base/ids.h"
 #include "server/base/status_macros.h"
+#include "server/base/utf8.h"
 #include "server/rpc/tensor_check.h"
-#include "server/rpc/utf8.h"
 
 namespace ferry {
 namespace {
@@ -321,7 +321,8 @@ absl::Status EncodeOutputs(std::span<const NamedValue> outputs,
   messages.Reserve(static_cast<int>(outputs.size()));
   for (const NamedValue& output : outputs) {
     v1::NamedValue& message = *messages.Add();
-    message.set_name(output.name);
+    RETURN_IF_ERROR(
+        EncodeString(output.name, output.name, *message.mutable_name()));
     RETURN_IF_ERROR(
         Encoder(output.name, *message.mutable_value()).Encode(output.value));
   }

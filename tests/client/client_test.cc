@@ -55,6 +55,42 @@ TEST_F(ClientTest, LoadSendsWhatWasAskedAndReadsTheReport) {
   EXPECT_TRUE(outcome->report->verified);
 }
 
+TEST_F(ClientTest, SendsNothingThatAServerCannotRead) {
+  const std::string latin = "caf\xe9";
+  const auto expect_refused = [](const absl::Status& status,
+                                 const std::string& why) {
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_EQ(status.message(), "request: " + why);
+  };
+  const std::string not_utf8 =
+      "\"caf\\xe9\" is not UTF-8, which is all that a string can be";
+  expect_refused(client_->Load({.name = "vad", .path = latin}).status(),
+                 not_utf8);
+  expect_refused(client_->Load({.name = "vad", .devices = {latin}}).status(),
+                 not_utf8);
+  expect_refused(client_->Migrate({.name = latin}).status(), not_utf8);
+  expect_refused(client_->Unload(latin).status(), not_utf8);
+  expect_refused(client_->Get(latin).status(), not_utf8);
+  expect_refused(client_->Moves(1, latin).status(), not_utf8);
+  expect_refused(client_->Watch(
+                     {latin}, [](const ModelChange&) {}, std::stop_token()),
+                 not_utf8);
+  InferRequest request{.model = "vad", .version = 0, .inputs = {}};
+  request.inputs.push_back({.name = "x", .value = {Value::List{{latin}}}});
+  expect_refused(client_->Infer(request).status(), not_utf8);
+
+  Value deep;
+  for (int i = 0; i <= Value::kDepthMax; ++i) {
+    Value::Dict dict;
+    dict.push_back({"k", std::move(deep)});
+    deep = Value{std::move(dict)};
+  }
+  request.inputs = {{.name = "x", .value = deep}};
+  expect_refused(client_->Infer(request).status(),
+                 "nested deeper than 32 levels");
+  EXPECT_THAT(server_.requests(), IsEmpty());
+}
+
 TEST_F(ClientTest, ALoadOfWhatServesHasNoReport) {
   server_.Put(FakeModel("vad"));
   const auto outcome = client_->Load({.name = "vad"});

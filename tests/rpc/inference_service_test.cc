@@ -95,6 +95,33 @@ TEST_F(InferenceServiceTest, NamesTheInputThatIsWrong) {
               HasSubstr("z"));
 }
 
+// A request whose input is `depth` dicts, or lists, in one another.
+v1::InferRequest DeepRequest(int depth, bool dicts) {
+  v1::InferRequest request;
+  request.set_model("twice");
+  v1::NamedValue& input = *request.add_inputs();
+  input.set_name("x");
+  v1::Value* value = input.mutable_value();
+  for (int i = 0; i < depth; ++i) {
+    value = dicts ? value->mutable_dict()->add_entries()->mutable_value()
+                  : value->mutable_list()->add_values();
+  }
+  value->mutable_tensor()->set_dtype(v1::DATA_TYPE_FLOAT32);
+  return request;
+}
+
+TEST_F(InferenceServiceTest, ReadsTheDeepestNestingThereMayBe) {
+  for (const bool dicts : {false, true}) {
+    const auto deepest = server_.Infer(DeepRequest(Value::kDepthMax, dicts));
+    EXPECT_THAT(deepest, StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_THAT(std::string(deepest.status().message()), HasSubstr("bytes"));
+  }
+  const auto deeper = server_.Infer(DeepRequest(Value::kDepthMax + 1, false));
+  EXPECT_THAT(deeper, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(std::string(deeper.status().message()),
+              HasSubstr("nested deeper than 32 levels"));
+}
+
 TEST_F(InferenceServiceTest, SaysWhatForwardThrew) {
   SaveThrowingModel(server_.pool.models / "throwing.pt");
   ASSERT_THAT(server_.pool.Load("throwing", {"cpu"}), IsOk());

@@ -121,7 +121,7 @@ TEST(NestedInputsTest, RefusesNestingBelowTheDeepestLevel) {
   std::string name = "x";
   for (int i = 0; i < Value::kDepthMax; ++i) name += ".0";
   EXPECT_EQ(Nested({name}).substr(0, 8), "x = [[[[");
-  EXPECT_THAT(Nested({name + ".0"}), HasSubstr("nested deeper than 64 levels"));
+  EXPECT_THAT(Nested({name + ".0"}), HasSubstr("nested deeper than 32 levels"));
   EXPECT_THAT(Nested({std::string(1'000'000, '.')}), HasSubstr("is empty"));
 }
 

@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "server/rpc/utf8.h"
+#include "server/base/utf8.h"
 #include "tests/support/status_matchers.h"
 
 namespace ferry {

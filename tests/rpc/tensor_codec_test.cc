@@ -230,7 +230,9 @@ TEST(TensorCodecTest, RefusesNestingBelowTheDeepestLevel) {
   std::vector<NamedValue> inputs;
   EXPECT_THAT(DecodeInputs(messages, inputs), IsOk());
   value->mutable_list()->add_values()->set_int64_value(1);
-  EXPECT_THAT(Refusal(messages), HasSubstr("nested deeper than 64 levels"));
+  EXPECT_THAT(Refusal(messages), HasSubstr("nested deeper than 32 levels"));
+}
+
 }
 
 TEST(TensorCodecTest, RefusesAnAnswerThatIsTooLarge) {
@@ -259,6 +261,10 @@ TEST(TensorCodecTest, RefusesStringsThatAreNotText) {
   const std::vector<NamedValue> keys = {
       {"y", {Value::Dict{{"\xFF", {int64_t{1}}}}}}};
   EXPECT_THAT(EncodeOutputs(keys, kNoLimit, messages),
+              StatusIs(absl::StatusCode::kUnimplemented));
+  // Of a dict, whose entries are outputs.
+  const std::vector<NamedValue> names = {{"\xFF", {int64_t{1}}}};
+  EXPECT_THAT(EncodeOutputs(names, kNoLimit, messages),
               StatusIs(absl::StatusCode::kUnimplemented));
 }
 

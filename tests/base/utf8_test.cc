@@ -1,6 +1,6 @@
 // IsUtf8: every border of RFC 3629's table, at every place in a word.
 
-#include "server/rpc/utf8.h"
+#include "server/base/utf8.h"
 
 #include <string>
 

@@ -6,8 +6,8 @@
 // Threads:  any; a pure function. The definition is RFC 3629's: no overlong
 //           form, no surrogate, nothing above U+10FFFF.
 
-#ifndef SERVER_RPC_UTF8_H_
-#define SERVER_RPC_UTF8_H_
+#ifndef SERVER_BASE_UTF8_H_
+#define SERVER_BASE_UTF8_H_
 
 #include <string_view>
 
@@ -17,4 +17,4 @@ bool IsUtf8(std::string_view text);
 
 }  // namespace ferry
 
-#endif  // SERVER_RPC_UTF8_H_
+#endif  // SERVER_BASE_UTF8_H_

@@ -1,4 +1,4 @@
-#include "server/rpc/utf8.h"
+#include "server/base/utf8.h"
 
 #include <cstddef>
 #include <cstdint>
