@@ -1,7 +1,9 @@
 #include "server/rpc/grpc_log.h"
 
 #include <mutex>
+#include <string>
 
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 
 #include "server/base/invariant.h"
@@ -23,11 +25,21 @@ void Take(gpr_log_func_args* line) {
       "grpc", {{"message", line->message}});
 }
 
+void TakeProtobuf(google::protobuf::LogLevel level, const char*, int,
+                  const std::string& message) {
+  Log(level < google::protobuf::LOGLEVEL_WARNING ? LogLevel::kDebug
+                                                 : LogLevel::kWarning,
+      "protobuf", {{"message", message}});
+}
+
 }  // namespace
 
 GrpcErrors::GrpcErrors() {
   static std::once_flag once;
-  std::call_once(once, [] { gpr_set_log_function(Take); });
+  std::call_once(once, [] {
+    gpr_set_log_function(Take);
+    google::protobuf::SetLogHandler(TakeProtobuf);
+  });
   INVARIANT(collected == nullptr);
   collected = &text_;
 }

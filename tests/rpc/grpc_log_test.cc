@@ -9,6 +9,8 @@
 #include <grpc/support/log.h>
 #include <gtest/gtest.h>
 
+#include "ferry/v1/model_service.pb.h"
+
 #include "server/base/worker.h"
 
 namespace ferry {
@@ -45,6 +47,16 @@ TEST_F(GrpcLogTest, TurnsLaterLinesIntoOurs) {
   gpr_log(GPR_ERROR, "afterwards");
   const std::string log = testing::internal::GetCapturedStderr();
   EXPECT_NE(log.find(" grpc message=afterwards"), std::string::npos) << log;
+}
+
+TEST_F(GrpcLogTest, TurnsLinesOfProtobufIntoOurs) {
+  { const GrpcErrors errors; }
+  v1::GetModelRequest request;
+  testing::internal::CaptureStderr();
+  EXPECT_FALSE(request.ParseFromString("\x0A\x01\xFF"));  // {1: not UTF-8}
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("WARN  protobuf message="), std::string::npos) << log;
+  EXPECT_EQ(log.find("libprotobuf"), std::string::npos) << log;
 }
 
 }  // namespace
