@@ -6,8 +6,10 @@
 
 #include "server/rpc/infer_call.h"
 
+#include <chrono>
 #include <future>
 #include <string>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -65,23 +67,75 @@ TEST_F(InferCallTest, LogsAFailureOnce) {
   EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
 }
 
-TEST_F(InferCallTest, ARequestThatExpiresInTheQueueIsNotRun) {
-  SaveSlowModel(server_.pool.models / "slow.pt", 256, 200);
-  ASSERT_THAT(server_.pool.Load("slow", {"cpu"}), IsOk());
-  const Worker ahead("ahead", [&] {
-    v1::InferRequest request = FloatRequest("slow", 1);
-    EXPECT_THAT(server_.Infer(request), IsOk());
-  });
-  for (int i = 0; i < 20; ++i) {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() +
-                         std::chrono::milliseconds(i % 3));
-    v1::InferResponse response;
-    const absl::Status status = FromGrpc(server_.inference->Infer(
-        &context, FloatRequest("twice", 3), &response));
-    EXPECT_TRUE(status.ok() || absl::IsDeadlineExceeded(status)) << status;
+// A call of its own thread's: it says how it ended.
+class AsyncInfer {
+ public:
+  AsyncInfer(TestServer& server, const std::string& model,
+             std::chrono::system_clock::duration patience)
+      : request_(FloatRequest(model, 1)) {
+    context_.set_deadline(std::chrono::system_clock::now() + patience);
+    server.inference->async()->Infer(&context_, &request_, &response_,
+                                     [this](const grpc::Status& status) {
+                                       ended_.set_value(FromGrpc(status));
+                                     });
   }
-  EXPECT_THAT(server_.Infer(FloatRequest("twice", 3)), IsOk());
+  void Leave() { context_.TryCancel(); }
+  absl::Status End() { return ended_.get_future().get(); }
+
+ private:
+  const v1::InferRequest request_;
+  v1::InferResponse response_;
+  grpc::ClientContext context_;
+  std::promise<absl::Status> ended_;
+};
+
+// Whatever ended a request in the queue, its model did not run.
+class QueuedInferTest : public InferCallTest {
+ protected:
+  void SetUp() override {
+    InferCallTest::SetUp();
+    SaveSlowModel(server_.pool.models / "slow.pt", 256, 1000);
+    ASSERT_THAT(server_.pool.Load("slow", {"cpu"}), IsOk());
+  }
+  // Until a request of "slow" runs on the only lane.
+  void AwaitRun() {
+    while (!Counted("slow", "queue")) std::this_thread::yield();
+  }
+  void AwaitQueued(const std::string& model) {
+    while (server_.pool.table->Get(model)->queued_requests == 0) {
+      std::this_thread::yield();
+    }
+  }
+  bool Counted(const std::string& model, const std::string& step) {
+    return server_.pool.metrics.Text().find(
+               "ferry_infer_step_seconds_count{model=\"" + model +
+               "\",step=\"" + step + "\"}") != std::string::npos;
+  }
+
+  static constexpr auto kPatience = std::chrono::minutes(5);
+};
+
+TEST_F(QueuedInferTest, ARequestThatExpiresIsNotRun) {
+  AsyncInfer ahead(server_, "slow", kPatience);
+  AwaitRun();
+  AsyncInfer queued(server_, "twice", std::chrono::milliseconds(50));
+  EXPECT_THAT(queued.End(), StatusIs(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_THAT(ahead.End(), IsOk());
+  server_.server->Shutdown(absl::InfiniteDuration());  // All have ended.
+  EXPECT_FALSE(Counted("twice", "run"));
+}
+
+TEST_F(QueuedInferTest, ARequestWhoseClientLeftIsNotRun) {
+  AsyncInfer ahead(server_, "slow", kPatience);
+  AwaitRun();
+  AsyncInfer queued(server_, "twice", kPatience);
+  AwaitQueued("twice");
+  queued.Leave();
+  EXPECT_THAT(queued.End(), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_THAT(ahead.End(), IsOk());
+  server_.server->Shutdown(absl::InfiniteDuration());
+  EXPECT_FALSE(Counted("twice", "run"));
+  ExpectCount("twice", "CANCELLED", 1);
 }
 
 TEST_F(InferCallTest, AClientThatLeavesDisturbsNobody) {
@@ -103,7 +157,7 @@ TEST_F(InferCallTest, AClientThatLeavesDisturbsNobody) {
   EXPECT_THAT(server_.Infer(FloatRequest("twice", 3)), IsOk());
 }
 
-TEST_F(InferCallTest, AConnectionThatBreaksDisturbsNobody) {
+TEST_F(InferCallTest, ManyClientsThatLeaveAtOnceDisturbNobody) {
   SaveSlowModel(server_.pool.models / "slow.pt", 256, 50);
   ASSERT_THAT(server_.pool.Load("slow", {"cpu"}), IsOk());
   for (int round = 0; round < 10; ++round) {
