@@ -5,7 +5,7 @@ label: that is what its requests and answers look like on the wire. Fields that
 only tritonclient has are fine in ModelConfig (we never send them), and nowhere
 else. Needs protoc and a Python with tritonclient[grpc].
 
-Usage: check_kserve_descriptor.py [REPOSITORY_ROOT]
+Usage: check_descriptor.py [REPOSITORY_ROOT]
 """
 
 import pathlib
