@@ -90,7 +90,7 @@ Unary* KServeService::ServerLive(Context* context,
 Unary* KServeService::ServerReady(Context* context,
                                   const inference::ServerReadyRequest*,
                                   inference::ServerReadyResponse* response) {
-  response->set_ready(ready_);
+  response->set_ready(ready_ && !draining_);
   return Answer("ServerReady", "", *context, absl::OkStatus());
 }
 

@@ -28,8 +28,11 @@ class KServeService final
  public:
   // `version` is the server's.
   KServeService(const InferRooms& rooms, const std::atomic<bool>& ready,
-                std::string version)
-      : rooms_(rooms), ready_(ready), version_(std::move(version)) {}
+                const std::atomic<bool>& draining, std::string version)
+      : rooms_(rooms),
+        ready_(ready),
+        draining_(draining),
+        version_(std::move(version)) {}
 
   using Context = grpc::CallbackServerContext;
   using Unary = grpc::ServerUnaryReactor;
@@ -105,6 +108,7 @@ class KServeService final
  private:
   const InferRooms& rooms_;
   const std::atomic<bool>& ready_;
+  const std::atomic<bool>& draining_;
   const std::string version_;
 };
 

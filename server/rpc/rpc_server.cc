@@ -128,7 +128,7 @@ RpcServer::RpcServer(const Options& options, const Rooms& rooms)
                       .calibration = rooms.calibration,
                       .calls = calls_}),
       inference_service_(infer_rooms_),
-      kserve_service_(infer_rooms_, ready_, options.version) {}
+      kserve_service_(infer_rooms_, ready_, draining_, options.version) {}
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Create(
     const Options& options, const Rooms& rooms) {
@@ -179,7 +179,6 @@ void RpcServer::SetReady(bool ready) {
 
 void RpcServer::Drain() {
   draining_ = true;
-  ready_ = false;
   // For good: gRPC ignores what SetServingStatus says from here on.
   server_->GetHealthCheckService()->Shutdown();
   model_service_.Drain();
