@@ -186,6 +186,7 @@ absl::StatusOr<std::span<const std::byte>> TypedBytes(const Contents& contents,
 absl::StatusOr<Value> DecodeStrings(const Input& input, const std::string* raw,
                                     std::span<const int64_t> shape) {
   ASSIGN_OR_RETURN(const uint64_t elements, CountElements(shape));
+  RETURN_IF_ERROR(CheckValues(elements));
   Strings strings;
   if (raw != nullptr) {
     ASSIGN_OR_RETURN(strings, SplitRaw(*raw, elements));

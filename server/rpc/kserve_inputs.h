@@ -10,7 +10,7 @@
 // Units:    bytes, little-endian.
 // Fails:    INVALID_ARGUMENT naming the input. A shared memory region is
 //           refused without repeating its name, which may be a secret.
-// Limits:   kRankMax dimensions.
+// Limits:   kRankMax dimensions; kValuesMax strings an input.
 
 #ifndef SERVER_RPC_KSERVE_INPUTS_H_
 #define SERVER_RPC_KSERVE_INPUTS_H_

@@ -15,6 +15,14 @@ std::string ShapeText(std::span<const int64_t> shape) {
   return text + "]";
 }
 
+absl::Status CheckValues(uint64_t values) {
+  if (values <= kValuesMax) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("more than ", kValuesMax,
+                   " values in lists, tuples and dicts; send numbers as a "
+                   "tensor"));
+}
+
 absl::StatusOr<uint64_t> CountElements(std::span<const int64_t> shape) {
   if (shape.size() > kRankMax) {
     return absl::InvalidArgumentError(

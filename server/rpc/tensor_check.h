@@ -4,7 +4,7 @@
 // Units:    bytes; shapes in elements.
 // Fails:    INVALID_ARGUMENT, with both numbers where two disagree. The message
 //           does not say which tensor: the caller knows.
-// Limits:   kRankMax dimensions.
+// Limits:   kRankMax dimensions, kValuesMax values.
 
 #ifndef SERVER_RPC_TENSOR_CHECK_H_
 #define SERVER_RPC_TENSOR_CHECK_H_
@@ -21,6 +21,12 @@
 namespace ferry {
 
 inline constexpr size_t kRankMax = 64;
+// Of one request, tensors counted as one. A value takes some hundred bytes in
+// memory, and as few as four in a message.
+inline constexpr uint64_t kValuesMax = uint64_t{1} << 20;
+
+// OK when a request may have so many values.
+absl::Status CheckValues(uint64_t values);
 
 // The product of the dimensions. Refuses what does not fit an int64, counting
 // an empty dimension as one: LibTorch multiplies strides that way.

@@ -178,6 +178,23 @@ absl::Status CheckNames(const NamedValueMessages& messages) {
   return absl::OkStatus();
 }
 
+// Adds what is in `message`, and stops where there are too many.
+void Count(const v1::Value& message, uint64_t& values) {
+  const auto add = [&](const auto& elements) {
+    values += static_cast<uint64_t>(elements.size());
+    for (const v1::Value& element : elements) {
+      if (values > kValuesMax) return;
+      Count(element, values);
+    }
+  };
+  if (message.has_list()) add(message.list().values());
+  if (message.has_tuple()) add(message.tuple().values());
+  for (const auto& entry : message.dict().entries()) {
+    if (++values > kValuesMax) return;
+    Count(entry.value(), values);
+  }
+}
+
 absl::Status EncodeString(const std::string& text, std::string_view output,
                           std::string& field) {
   if (!IsUtf8(text)) {
@@ -291,6 +308,11 @@ struct ContentBytes {
 absl::Status DecodeInputs(const NamedValueMessages& messages,
                           std::vector<NamedValue>& inputs) {
   RETURN_IF_ERROR(CheckNames(messages));
+  auto values = static_cast<uint64_t>(messages.size());
+  for (const v1::NamedValue& message : messages) Count(message.value(), values);
+  if (absl::Status few = CheckValues(values); !few.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("inputs: ", few.message()));
+  }
   inputs.reserve(inputs.size() + messages.size());
   for (const v1::NamedValue& message : messages) {
     NamedValue& input = inputs.emplace_back();

@@ -11,7 +11,7 @@
 //           encoding: UNIMPLEMENTED when the model gave a string that is not
 //           UTF-8; RESOURCE_EXHAUSTED when the answer is larger than a message
 //           may be.
-// Limits:   Value::kDepthMax levels; kRankMax dimensions.
+// Limits:   Value::kDepthMax levels; kRankMax dimensions; kValuesMax values.
 
 #ifndef SERVER_RPC_TENSOR_CODEC_H_
 #define SERVER_RPC_TENSOR_CODEC_H_

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "server/rpc/tensor_check.h"
 #include "tests/support/status_matchers.h"
 
 namespace ferry {
@@ -340,9 +341,18 @@ TEST(KServeInputsTest, RefusesBytesThatLieAboutTheirLengths) {
 
 TEST(KServeInputsTest, ReservesNothingForElementsThatAreOnlyPromised) {
   ModelInferRequest request;
-  AddInput(request, "x", "BYTES", {int64_t{1} << 60});
+  AddInput(request, "x", "BYTES", {int64_t{kValuesMax}});
   request.add_raw_input_contents(RawString("one"));
   EXPECT_THAT(Refusal(request), HasSubstr("end before element 1"));
+}
+
+TEST(KServeInputsTest, RefusesMoreStringsThanItsLimit) {
+  ModelInferRequest request;
+  AddInput(request, "x", "BYTES", {kValuesMax + 1});
+  request.add_raw_input_contents(std::string(4 * (kValuesMax + 1), '\0'));
+  EXPECT_EQ(Refusal(request),
+            "input \"x\": more than 1048576 values in lists, tuples and dicts; "
+            "send numbers as a tensor");
 }
 
 TEST(KServeInputsTest, NestsInputsByTheDotsInTheirNames) {

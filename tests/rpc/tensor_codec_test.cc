@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "server/rpc/tensor_check.h"
 #include "tests/support/status_matchers.h"
 
 namespace ferry {
@@ -233,6 +234,26 @@ TEST(TensorCodecTest, RefusesNestingBelowTheDeepestLevel) {
   EXPECT_THAT(Refusal(messages), HasSubstr("nested deeper than 32 levels"));
 }
 
+TEST(TensorCodecTest, RefusesMoreValuesThanItsLimit) {
+  NamedValueMessages messages;
+  v1::ValueList& list = *Add(messages, "x").mutable_list();
+  for (uint64_t i = 1; i < kValuesMax; ++i) list.add_values()->mutable_none();
+  std::vector<NamedValue> inputs;
+  EXPECT_THAT(DecodeInputs(messages, inputs), IsOk());
+  v1::Value& last = *list.add_values();
+  last.mutable_none();
+  const char* refusal =
+      "inputs: more than 1048576 values in lists, tuples and dicts; send "
+      "numbers as a tensor";
+  EXPECT_EQ(Refusal(messages), refusal);
+  // In whatever they are.
+  list.mutable_values()->DeleteSubrange(0, 2);
+  last.mutable_dict()
+      ->add_entries()
+      ->mutable_value()
+      ->mutable_tuple()
+      ->add_values();
+  EXPECT_EQ(Refusal(messages), refusal);
 }
 
 TEST(TensorCodecTest, RefusesAnAnswerThatIsTooLarge) {
