@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "server/base/absl_view.h"
+#include "server/base/ids.h"
 #include "server/base/invariant.h"
 #include "server/base/status_macros.h"
 #include "server/registry/declared_shapes.h"
@@ -20,6 +21,17 @@ namespace {
 std::string Quoted(std::string_view name) {
   return absl::StrCat("model \"", absl::CEscape(AbslView(name.substr(0, 128))),
                       "\"");
+}
+
+// Whether an answer has these outputs and no others: not when it is, or may be,
+// a dict, whose entries are outputs.
+bool NamesEveryOutput(const std::vector<Argument>& outputs) {
+  if (outputs.size() != 1) return true;
+  constexpr std::string_view kPlain[] = {"Tensor", "List[", "int",
+                                         "float",  "bool",  "str"};
+  return std::ranges::any_of(kPlain, [&](std::string_view type) {
+    return outputs.front().type.starts_with(type);
+  });
 }
 
 std::vector<std::pair<DeviceId, uint64_t>> BytesOf(const ModelRecord& record) {
@@ -293,6 +305,27 @@ absl::Status ModelTable::Pin::CheckInputs(
   if (checked.ok()) return checked;
   return absl::Status(checked.code(), absl::StrCat(Quoted(record_->name), ": ",
                                                    checked.message()));
+}
+
+absl::Status ModelTable::Pin::CheckOutputs(
+    std::span<const std::string> wanted) const {
+  // Constant from the first pin on; no lock.
+  const std::vector<Argument>& outputs = record_->signature.outputs;
+  if (wanted.empty() || !NamesEveryOutput(outputs)) return absl::OkStatus();
+  for (const std::string& name : wanted) {
+    if (std::ranges::find(outputs, name.substr(0, name.find('.')),
+                          &Argument::name) != outputs.end()) {
+      continue;
+    }
+    std::string names;
+    for (const Argument& output : outputs) {
+      absl::StrAppend(&names, names.empty() ? "" : ", ", Shown(output.name));
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat("output ", Shown(name),
+                     ": the model gives no such output; it gives ", names));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ModelTable::Pin::Explain(std::span<const NamedValue> inputs,

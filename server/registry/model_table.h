@@ -97,6 +97,9 @@ class ModelTable {
     int64_t version() const { return version_; }  // Of the model.
     // INVALID_ARGUMENT when inputs are not what the model's sidecar declares.
     absl::Status CheckInputs(std::span<const NamedValue> inputs) const;
+    // INVALID_ARGUMENT when the model's schema has none of an output's name, up
+    // to its first dot. Names that only an answer tells, a dict's keys, pass.
+    absl::Status CheckOutputs(std::span<const std::string> wanted) const;
     // What to answer when the instance could not run them.
     absl::Status Explain(std::span<const NamedValue> inputs,
                          const absl::Status& failed) const;

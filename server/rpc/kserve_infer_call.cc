@@ -22,6 +22,9 @@ absl::Status KServeInferCall::Decode() {
   if (parameters.timeout != absl::InfiniteDuration()) {
     deadline = std::min(deadline, RealClock().Now() + parameters.timeout);
   }
+  for (const auto& output : request_.outputs()) {
+    outputs.push_back(output.name());
+  }
   return DecodeKServeInputs(request_, scratch_, inputs);
 }
 

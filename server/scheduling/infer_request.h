@@ -39,6 +39,7 @@ class InferRequest {
   std::string model;
   int64_t version = 0;  // 0: the one loaded.
   std::vector<NamedValue> inputs;
+  std::vector<std::string> outputs;  // Names; empty: all.
   absl::Time deadline = absl::InfiniteFuture();
 
   // May be set by any thread at any time: the client is gone. A request that

@@ -233,6 +233,7 @@ absl::StatusOr<std::optional<Execution>> Scheduler::Lanes::Execute(
   ModelTable::Pin pin = table.PinOn(request.admission_, device);
   if (!pin) return std::nullopt;
   RETURN_IF_ERROR(pin.CheckInputs(request.inputs));
+  RETURN_IF_ERROR(pin.CheckOutputs(request.outputs));
   const ModelSeries series = series_cache.Of(request.admission_.model());
   series.queue.Observe(absl::ToDoubleSeconds(started - request.submitted_at_));
   const absl::Duration pinned = RealClock().Monotonic();

@@ -97,6 +97,19 @@ TEST_F(KServeInferCallTest, AnswersOnlyRequestedOutputs) {
             "\"output\"");
 }
 
+TEST_F(KServeInferCallTest, AModelDoesNotRunForOutputsThatItDoesNotGive) {
+  SaveCounterModel(server_.pool.models / "counter.pt");
+  ASSERT_THAT(server_.pool.Load("counter", {"cpu"}), IsOk());
+  ModelInferRequest request = RawRequest("counter", 10);
+  request.add_outputs()->set_name("y");
+  EXPECT_EQ(Refusal(request, absl::StatusCode::kInvalidArgument),
+            "output \"y\": the model gives no such output; it gives "
+            "\"output\"");
+  const auto response = Infer(RawRequest("counter", 10));
+  ASSERT_THAT(response, IsOk());
+  EXPECT_EQ(Number(*response), 10);  // For the first time.
+}
+
 TEST_F(KServeInferCallTest, AsksForTheVersionThatIsLoaded) {
   ModelInferRequest request = RawRequest("twice", 3);
   request.set_model_version(
