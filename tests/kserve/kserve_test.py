@@ -13,10 +13,16 @@ import tempfile
 import unittest
 
 import numpy
+import torch
 import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 BUILD = pathlib.Path(sys.argv.pop())
+
+
+class Text(torch.nn.Module):
+    def forward(self, text: str, scale: float = 1.0) -> str:
+        return text
 
 
 class KServeTest(unittest.TestCase):
@@ -29,9 +35,10 @@ class KServeTest(unittest.TestCase):
                            check=True, stdout=subprocess.DEVNULL)
         # The same without its sidecar: it takes any dtype and shape.
         shutil.copy(folder / "echo.pt", folder / "any.pt")
+        torch.jit.script(Text()).save(folder / "text.pt")
         cls.daemon = subprocess.Popen(
             [BUILD / "ferryd", f"--model-dir={folder}", "--grpc-listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0",
-             "--devices=cpu=1GiB,sim:0=64MiB", "--load=mlp@sim:0", "--load=echo@cpu", "--load=any@cpu",
+             "--devices=cpu=1GiB,sim:0=64MiB", "--load=mlp@sim:0", "--load=echo@cpu", "--load=any@cpu", "--load=text@cpu",
              f"--address-file={folder / 'address.json'}"], stderr=subprocess.PIPE, text=True)
         for line in cls.daemon.stderr:  # Until it says that it is ready.
             if " ready " in line:
@@ -76,6 +83,15 @@ class KServeTest(unittest.TestCase):
         self.assertEqual(config.max_batch_size, 0)
         self.assertEqual(config.input[0].name, "x")
 
+    def test_has_what_perf_analyzer_reads(self):
+        self.assertNotIn("statistics", self.client.get_server_metadata().extensions)
+        for model in ("mlp", "echo", "any", "text"):
+            metadata = self.client.get_model_metadata(model)
+            config = self.client.get_model_config(model).config
+            self.assertTrue(all(int(version) > 0 for version in metadata.versions))
+            self.assertEqual([tensor.name for tensor in config.input], [tensor.name for tensor in metadata.inputs])
+            self.assertEqual([tensor.name for tensor in config.output], [tensor.name for tensor in metadata.outputs])
+
     def test_echoes_raw_contents_bit_for_bit(self):
         for dtype in ("float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "bool"):
             array = (numpy.arange(12).reshape(3, 4) % 2 if dtype == "bool" else numpy.arange(12).reshape(3, 4)).astype(dtype)
@@ -88,6 +104,16 @@ class KServeTest(unittest.TestCase):
         self.assertTrue(numpy.isnan(nan).all())
         empty = self.infer("echo", numpy.zeros((0, 16), numpy.float32)).as_numpy("output")
         self.assertEqual(empty.shape, (0, 16))
+
+    def test_describes_strings_and_defaults_as_they_are_sent(self):
+        for _ in range(3):  # Before the first request, and after it.
+            inputs = self.client.get_model_metadata("text").inputs
+            self.assertEqual([(tensor.name, tensor.datatype, list(tensor.shape)) for tensor in inputs],
+                             [("text", "BYTES", [1]), ("scale", "FP64", [1])])
+            self.assertEqual([tensor.optional for tensor in self.client.get_model_config("text").config.input],
+                             [False, True])
+            answer = self.infer("text", numpy.array([b"hello"], object), name="text")
+            self.assertEqual(answer.as_numpy("output")[0], b"hello")
 
     def test_runs_a_model_on_a_device(self):
         width = list(self.client.get_model_metadata("mlp").inputs[0].shape)[-1]
