@@ -73,10 +73,10 @@ class FaultsTest : public testing::Test {
     EXPECT_THAT(std::string(refused.status().message()), HasSubstr(words));
   }
   void ExpectInputsRefused(std::vector<client::NamedValue> inputs,
-                           const std::string& words) {
+                           const std::string& sentence) {
     const auto refused = daemon_.Infer("twice", std::move(inputs));
     EXPECT_THAT(refused, StatusIs(StatusCode::kInvalidArgument));
-    EXPECT_THAT(std::string(refused.status().message()), HasSubstr(words));
+    EXPECT_EQ(std::string(refused.status().message()), sentence);
   }
 
   // Until the server has heard that the client of a move went away: it is told
@@ -109,7 +109,8 @@ TEST_F(FaultsTest, PathsThatLeaveTheModelDirectories) {
   for (const char* path : {"../secret.pt", "/etc/passwd", "link.pt"}) {
     ExpectFileRefused(path, StatusCode::kInvalidArgument, "model director");
   }
-  ExpectFileRefused(std::string("a\0b", 3), StatusCode::kInvalidArgument, "");
+  ExpectFileRefused(std::string("a\0b", 3), StatusCode::kInvalidArgument,
+                    "holds a NUL byte");
 }
 
 TEST_F(FaultsTest, NamesThatBreakTheRules) {
@@ -178,8 +179,21 @@ TEST_F(FaultsTest, AModelWhoseLoadNeverEnds) {
 TEST_F(FaultsTest, DevicesThatAreNotThere) {
   ExpectRefused("counter", "sim:7", StatusCode::kNotFound, "sim:7");
   ExpectRefused("counter", "gpu0", StatusCode::kInvalidArgument, "gpu0");
-  EXPECT_THAT(daemon_.Load("counter", {"cpu", "cpu"}),
-              StatusIs(StatusCode::kInvalidArgument));
+  ASSERT_THAT(daemon_.Load("counter", {"cpu"}), IsOk());
+  const auto expect_refused = [&](std::vector<std::string> devices,
+                                  StatusCode code, const std::string& words) {
+    const auto refused = daemon_.Migrate("counter", devices);
+    EXPECT_THAT(refused, StatusIs(code));
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr(words));
+  };
+  expect_refused({"sim:7"}, StatusCode::kNotFound, "sim:7");
+  expect_refused({"gpu0"}, StatusCode::kInvalidArgument, "gpu0");
+  expect_refused({"sim:0", "sim:0"}, StatusCode::kInvalidArgument, "twice");
+  EXPECT_EQ(*daemon_.Run("counter", 10), 10);
+  ASSERT_THAT(client_.Unload("counter"), IsOk());
+  const auto twice = daemon_.Load("counter", {"cpu", "cpu"});
+  EXPECT_THAT(twice, StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(std::string(twice.status().message()), HasSubstr("twice"));
 }
 
 TEST_F(FaultsTest, ModelsThatDoNotFit) {
@@ -212,13 +226,20 @@ TEST_F(FaultsTest, InputsThatDoNotMatch) {
   too_short.data = "1234";
   client::Tensor negative;
   negative.shape = {-1};
-  ExpectInputsRefused({}, "x");
-  ExpectInputsRefused({{"y", floats}}, "y");
-  ExpectInputsRefused({{"x", floats}, {"y", floats}}, "y");
-  ExpectInputsRefused({{"x", floats}, {"x", floats}}, "x");
-  ExpectInputsRefused({{"x", {too_short}}}, "8");
-  ExpectInputsRefused({{"x", {negative}}}, "-1");
-  ExpectInputsRefused({{"x", {std::string("text")}}}, "x");
+  ExpectInputsRefused({}, "inputs: x: missing, a Tensor");
+  const char* no_y = "inputs: there is no argument \"y\"; the model takes: x";
+  ExpectInputsRefused({{"y", floats}}, no_y);
+  ExpectInputsRefused({{"x", floats}, {"y", floats}}, no_y);
+  ExpectInputsRefused({{"x", floats}, {"x", floats}},
+                      "input \"x\" is there twice");
+  ExpectInputsRefused({{"x", {too_short}}},
+                      "input \"x\": shape [2] of float32 takes 8 bytes, got 4");
+  ExpectInputsRefused({{"x", {negative}}},
+                      "input \"x\": shape [-1] has the negative size -1");
+  ExpectInputsRefused({{"x", {std::string("text")}}},
+                      "inputs: x: the model takes Tensor, got a string");
+}
+
 TEST_F(FaultsTest, InputsThatTheModelCannotTake) {
   SaveMatrixModel(daemon_.models / "matrix.pt");
   ASSERT_THAT(daemon_.Load("matrix", {"sim:0"}), IsOk());
@@ -304,6 +325,8 @@ TEST_F(FaultsTest, AMessageOverTheLimit) {
   const auto refused = small.Infer(
       "twice", {{"x", TestDaemon::Floats(std::vector<float>(1 << 16))}});
   EXPECT_THAT(refused, StatusIs(StatusCode::kResourceExhausted));
+  EXPECT_THAT(std::string(refused.status().message()),
+              HasSubstr("larger than max (2621"));
   EXPECT_EQ(*small.Run("twice", 3), 7);
 }
 

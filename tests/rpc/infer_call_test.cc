@@ -208,6 +208,16 @@ TEST(InferCallSizeTest, RefusesARequestThatIsTooLarge) {
   EXPECT_THAT(response, StatusIs(absl::StatusCode::kResourceExhausted));
   EXPECT_THAT(std::string(response.status().message()),
               HasSubstr("larger than max (65"));
+
+  inference::ModelInferRequest kserve;
+  kserve.set_model_name("twice");
+  kserve.add_raw_input_contents(std::string(RpcServer::kMessageBytesMin, '\1'));
+  grpc::ClientContext context;
+  inference::ModelInferResponse answer;
+  const absl::Status refused =
+      FromGrpc(small.kserve->ModelInfer(&context, kserve, &answer));
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("larger than max (65"));
 }
 
 }  // namespace
