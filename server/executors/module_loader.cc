@@ -19,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "server/executors/constant_stand_ins.h"
+#include "server/executors/default_check.h"
 #include "server/executors/inline_check.h"
 #include "server/executors/loop_guard.h"
 #include "server/executors/operator_check.h"
@@ -54,6 +55,7 @@ class Loader {
 
   LoadedModule Load() {
     torch::jit::populate_upgraders_graph_map();
+    CheckDefaults();
     if (archive_.HasRecord("constants.pkl")) {
       const c10::IValue table = Unpickle("constants");
       if (!table.isTuple()) {
@@ -86,6 +88,17 @@ class Loader {
     std::replace(name.begin(), name.end() - 3, '.', '/');
     if (!archive_.HasRecord(name)) return nullptr;
     return std::make_shared<torch::jit::Source>(Read(name), name, 1);
+  }
+
+  // Before anything is imported, which would run them.
+  void CheckDefaults() {
+    DefaultCheck defaults;
+    for (const std::string& name : archive_.code_files()) {
+      std::string module = name.substr(5, name.size() - 8);  // code/X.py
+      std::ranges::replace(module, '/', '.');
+      defaults.Add(module, Source(module));
+    }
+    ThrowIfError(defaults.Check());
   }
 
   // Storages over the range, for the records below "data/" or "constants/".

@@ -3,8 +3,9 @@
 // TorchScript can write files (aten::save), map them (aten::from_file), call
 // other machines and wrap raw addresses. None of it belongs in a served model,
 // so a file that contains one such operator anywhere is refused before any of
-// its code runs: operators of unknown libraries, threads of its own, and C++
-// classes other than packed weights included.
+// its functions runs: operators of unknown libraries, threads of its own, and
+// C++ classes other than packed weights included. (default_check.h has what
+// LibTorch runs before there are functions.)
 //
 // Threads:  one thread at a time.
 // Fails:    INVALID_ARGUMENT naming the operator and the function it is in.

@@ -2,6 +2,8 @@
 
 #include "server/executors/module_loader.h"
 
+#include <filesystem>
+
 #include <ATen/Functions.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/frontend/function_schema_parser.h>
@@ -10,8 +12,10 @@
 #include "server/base/worker.h"
 #include "tests/executors/model_file.h"
 #include "tests/executors/scripted.h"
+#include "tests/formats/pickle_text.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/torch_models.h"
+#include "tests/support/zip_writer.h"
 
 namespace ferry {
 namespace {
@@ -51,6 +55,35 @@ TEST(ModuleLoaderTest, RefusesCodeThatTouchesFiles) {
     const std::string message(module.status().message());
     EXPECT_THAT(message, HasSubstr(operation));
     EXPECT_THAT(message, StartsWith("model file " + path + ": "));
+  }
+}
+
+TEST(ModuleLoaderTest, ADefaultValueRunsNothing) {
+  const std::string wrote = testing::TempDir() + "ferry_default_value";
+  std::filesystem::remove(wrote);
+  const auto load = [&](const std::string& line) {
+    ZipWriter zip;
+    zip.Add("data.pkl", pickle::Whole(pickle::Object("M", pickle::Dict({}))));
+    zip.Add("constants.pkl", pickle::Whole(pickle::Tuple({})));
+    zip.Add("version", "3\n");
+    zip.Add(
+        "code/__torch__.py",
+        "class M(Module):\n  __parameters__ = []\n  __buffers__ = []\n" + line);
+    auto archive = TorchScriptArchive::Open(MemoryFile(zip.Finish()), "m.pt");
+    EXPECT_THAT(archive, IsOk());
+    return Load(**archive).status();
+  };
+  const std::string save = "torch.save(1, \"" + wrote + "\")";
+  const std::string forward = "  def forward(self: __torch__.M, x: Tensor";
+  const std::string body = ") -> Tensor:\n    return x\n";
+  EXPECT_THAT(load(forward + ", y: int=1" + body), IsOk());
+  for (const std::string& line :
+       {forward + ", y: Tuple[()]=" + save + body,
+        "  c : Final[Tuple[()]] = " + save + "\n" + forward + body}) {
+    const absl::Status status = load(line);
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("torch.save"));
+    EXPECT_FALSE(std::filesystem::exists(wrote));
   }
 }
 
