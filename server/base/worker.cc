@@ -1,6 +1,5 @@
 #include "server/base/worker.h"
 
-#include <pthread.h>
 #include <utility>
 
 #include "server/base/invariant.h"
@@ -19,13 +18,22 @@ void RunBody(const std::string& name,
 }  // namespace
 
 Worker::Worker(std::string name, std::function<void()> body)
-    : name_(std::move(name)),
-      thread_([name = name_, body = std::move(body)] { RunBody(name, body); }) {
+    : name_(std::move(name)), body_(std::move(body)) {
+  pthread_attr_t attributes;
+  INVARIANT(pthread_attr_init(&attributes) == 0);
+  INVARIANT(pthread_attr_setstacksize(&attributes, kStackSizeBytes) == 0);
+  const auto run = [](void* self) -> void* {
+    const auto* worker = static_cast<const Worker*>(self);
+    RunBody(worker->name_, worker->body_);
+    return nullptr;
+  };
+  INVARIANT(pthread_create(&thread_, &attributes, run, this) == 0);
+  pthread_attr_destroy(&attributes);
 }
 
 Worker::~Worker() {
-  INVARIANT(thread_.get_id() != std::this_thread::get_id());
-  thread_.join();
+  INVARIANT(pthread_equal(thread_, pthread_self()) == 0);
+  INVARIANT(pthread_join(thread_, nullptr) == 0);
 }
 
 }  // namespace ferry

@@ -8,21 +8,26 @@
 // Threads:  created and destroyed by one thread at a time; never by its own.
 // Fails:    never: a process that cannot start a thread stops (INVARIANT), and
 //           so does one whose body throws.
-// Limits:   kNameLengthMax characters of the name reach the kernel.
+// Units:    bytes.
+// Limits:   kNameLengthMax characters of the name reach the kernel;
+//           kStackSizeBytes of stack, whatever `ulimit -s` says.
 
 #ifndef SERVER_BASE_WORKER_H_
 #define SERVER_BASE_WORKER_H_
 
 #include <cstddef>
 #include <functional>
+#include <pthread.h>
 #include <string>
-#include <thread>
 
 namespace ferry {
 
 class [[nodiscard]] Worker {
  public:
   static constexpr size_t kNameLengthMax = 15;
+  // Addresses only, until they are used. Compiling a model recurses as deep as
+  // formats/definition_graph.h allows.
+  static constexpr size_t kStackSizeBytes = size_t{64} << 20;
 
   Worker(std::string name, std::function<void()> body);
   ~Worker();
@@ -34,7 +39,8 @@ class [[nodiscard]] Worker {
 
  private:
   const std::string name_;
-  std::thread thread_;
+  const std::function<void()> body_;
+  pthread_t thread_;
 };
 
 }  // namespace ferry

@@ -133,6 +133,7 @@ class SourceScan {
     const size_t begin = at_;
     while (IsLetter(Peek()) || IsDigit(Peek())) ++at_;
     const std::string_view word = text_.substr(begin, at_ - begin);
+    if (word == "def" && blocks_.size() > 1) BeginMethod();
     RETURN_IF_ERROR(AddToReference(word));
     return std::ranges::find(kOperatorWords, word) == kOperatorWords.end()
                ? absl::OkStatus()
@@ -217,7 +218,7 @@ class SourceScan {
   void NoteDepth() {
     if (outline_.empty()) return;
     uint32_t& depth = outline_.back().depth;
-    depth = std::max(depth, chain_ + kBlockDepth * depth_);
+    depth = std::max(depth, methods_depth_ + chain_ + kBlockDepth * depth_);
   }
 
   absl::Status Open(char closing) {
@@ -295,10 +296,16 @@ class SourceScan {
     while (size < rest.size() && (IsLetter(rest[size]) || IsDigit(rest[size])))
       ++size;
     if (size == 0) return Refused("a class or function without a name");
+    methods_depth_ = 0;
     outline_.push_back({.name = std::string(rest.substr(0, size)),
                         .depth = 0,
                         .references = {}});
     return absl::OkStatus();
+  }
+
+  // All methods before it may call one another, and it.
+  void BeginMethod() {
+    if (!outline_.empty()) methods_depth_ = outline_.back().depth;
   }
 
   // An "elif" is an "if" inside of the "else" before it.
@@ -320,6 +327,8 @@ class SourceScan {
   size_t line_ = 1;
   // Of the expression at at_, all brackets around it included.
   uint32_t chain_ = 0;
+  // Of the methods before this one, added up.
+  uint32_t methods_depth_ = 0;
   // Blocks and their elifs, added up.
   uint32_t depth_ = 0;
   std::vector<Bracket> brackets_;

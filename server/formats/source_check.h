@@ -39,7 +39,8 @@ struct SourceLimits {
 // A class or function on the outermost level.
 struct SourceDefinition {
   std::string name;
-  // What compiling it recurses, in links of a chain; a block is kBlockDepth.
+  // What compiling it recurses, in links of a chain; a block is kBlockDepth. A
+  // class's methods add up: each is compiled inside of one that calls it.
   uint32_t depth = 0;
   // The dotted names in it that begin with __torch__: compiling it first
   // compiles what they name.

@@ -46,6 +46,19 @@ TEST(WorkerTest, CutsANameThatTheKernelWouldRefuse) {
   EXPECT_EQ(name, "a-name-of-twent");
 }
 
+TEST(WorkerTest, HasTheSameStackOnEveryMachine) {
+  size_t size_bytes = 0;
+  {
+    const Worker worker("stack", [&size_bytes] {
+      pthread_attr_t attributes;
+      ASSERT_EQ(pthread_getattr_np(pthread_self(), &attributes), 0);
+      pthread_attr_getstacksize(&attributes, &size_bytes);
+      pthread_attr_destroy(&attributes);
+    });
+  }
+  EXPECT_EQ(size_bytes, Worker::kStackSizeBytes);
+}
+
 TEST(WorkerDeathTest, AThrowingBodyIsABug) {
   EXPECT_DEATH(
       {

@@ -204,6 +204,20 @@ TEST(SourceCheckTest, MeasuresEachDefinition) {
   EXPECT_EQ((*outline)[1].depth, 3 * kBlockDepth + 3);
 }
 
+TEST(SourceCheckTest, AddsUpTheMethodsOfAClass) {
+  const auto depth = [](const std::string& text) {
+    return (*CheckSource(text))[0].depth;
+  };
+  const std::string method = "  def m(self):\n    return self.m(1)\n";
+  // Three blocks; a dot and a bracket.
+  const uint32_t alone = 3 * kBlockDepth + 2;
+  EXPECT_EQ(depth("class M:\n" + method), 2 * kBlockDepth + alone);
+  EXPECT_EQ(depth("class M:\n" + Repeat(method, 50)),
+            2 * kBlockDepth + 50 * alone);
+  // Functions beside one another do not.
+  EXPECT_EQ(depth("def f():\n  x\ndef g():\n  x\n"), 2 * kBlockDepth);
+}
+
 TEST(SourceCheckTest, RefusesTooManyNames) {
   EXPECT_THAT(CheckSource("def f():\n  return [__torch__.a, __torch__.b]\n",
                           {.references_max = 1}),

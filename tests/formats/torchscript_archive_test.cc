@@ -209,6 +209,21 @@ TEST(TorchScriptArchiveTest, RefusesCodeWhereTorchPutsNone) {
                "outside of code/__torch__");
 }
 
+TEST(TorchScriptArchiveTest, RefusesThreeThousandMethodsThatCallOneAnother) {
+  const auto open = [](int methods) {
+    std::string text = "class Model(Module):\n  weight : Tensor\n";
+    for (int i = 0; i < methods; ++i) {
+      text += "  def m" + std::to_string(i) +
+              "(self: __torch__.Model, x: Tensor) -> Tensor:\n"
+              "    return (self).m" +
+              std::to_string(i + 1) + "(x, )\n";
+    }
+    return OpenWith("code/__torch__.py", text);
+  };
+  EXPECT_THAT(open(200), IsOk());
+  ExpectStatus(open(3'000), kInvalidArgument, "levels deep");
+}
+
 TEST(TorchScriptArchiveTest, RefusesMoreCodeThanAnyModelHas) {
   // The second text inflates to as much as all code may have: both together
   // are too much, which is known before that one is read.
