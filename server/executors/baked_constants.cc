@@ -92,4 +92,9 @@ void BindConstants(torch::jit::Graph& graph, torch::jit::Graph& values,
   });
 }
 
+c10::IValue BindValue(const c10::IValue& value, StorageMap& storages) {
+  if (!value.isDevice()) return CopyTree(value, storages);
+  return value.toDevice().is_meta() ? value : storages.device();
+}
+
 }  // namespace ferry

@@ -30,6 +30,9 @@ void OwnScalars(torch::jit::Graph& graph,
 void BindConstants(torch::jit::Graph& graph, torch::jit::Graph& values,
                    StorageMap& storages);
 
+// A default value of an argument, in the same way.
+c10::IValue BindValue(const c10::IValue& value, StorageMap& storages);
+
 }  // namespace ferry
 
 #endif  // SERVER_EXECUTORS_BAKED_CONSTANTS_H_

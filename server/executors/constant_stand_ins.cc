@@ -75,9 +75,23 @@ c10::IValue ConstantStandIns::Original(const c10::IValue& value) const {
   });
 }
 
+void ConstantStandIns::PutBackDefaults(torch::jit::Function& function) const {
+  const c10::FunctionSchema& schema = function.getSchema();
+  std::vector<c10::Argument> arguments;
+  for (const c10::Argument& argument : schema.arguments()) {
+    const auto& value = argument.default_value();
+    arguments.emplace_back(
+        argument.name(), argument.type(), argument.N(),
+        value ? std::optional(Original(*value)) : std::nullopt,
+        argument.kwarg_only());
+  }
+  function.setSchema(schema.cloneWithArguments(std::move(arguments)));
+}
+
 void ConstantStandIns::PutBack(const torch::jit::CompilationUnit& unit) const {
   for (torch::jit::Function* function : unit.get_functions()) {
     if (!function->isGraphFunction()) continue;
+    PutBackDefaults(*function);
     ForEachNode(*torch::jit::toGraphFunction(*function).graph(),
                 [this](torch::jit::Node* node) {
                   if (node->kind() != c10::prim::Constant ||

@@ -23,11 +23,13 @@ class ConstantStandIns {
   // The constant with each tensor in it replaced.
   c10::IValue StandInFor(const c10::IValue& constant);
 
-  // Puts the tensors back, in every graph that is compiled.
+  // Puts the tensors back, in every graph that is compiled and every default
+  // value.
   void PutBack(const torch::jit::CompilationUnit& unit) const;
 
  private:
   at::Tensor Make(const at::Tensor& tensor);
+  void PutBackDefaults(torch::jit::Function& function) const;
   c10::IValue Original(const c10::IValue& value) const;
 
   // By the stand-in; both kept alive.

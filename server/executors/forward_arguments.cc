@@ -56,23 +56,38 @@ absl::Status ForwardArguments::CheckNames(
   return absl::OkStatus();
 }
 
+std::vector<c10::IValue> ForwardArguments::Defaults() const {
+  std::vector<c10::IValue> defaults;
+  for (const c10::Argument& argument : arguments_) {
+    if (argument.default_value()) defaults.push_back(*argument.default_value());
+  }
+  return defaults;
+}
+
 absl::Status ForwardArguments::Push(std::span<const NamedValue> inputs,
+                                    std::span<const c10::IValue> defaults,
                                     const InputPlace& place,
                                     torch::jit::Stack& stack) const {
   size_t used = 0;
+  auto next_default = defaults.begin();
   for (size_t i = 0; i < arguments_.size(); ++i) {
     const c10::Argument& argument = arguments_[i];
     const NamedValue* input = Find(inputs, i, used);
+    const c10::IValue* value = nullptr;
+    if (argument.default_value()) {
+      INVARIANT(next_default != defaults.end());
+      value = &*next_default++;
+    }
     if (input == nullptr) {
-      if (!argument.default_value()) {
+      if (value == nullptr) {
         RETURN_IF_ERROR(CheckNames(inputs));
         return absl::InvalidArgumentError(
             absl::StrCat("inputs: ", argument.name(), ": missing, a ",
                          argument.type()->annotation_str()));
       }
-      // A list or dict that forward may write to is the request's own.
-      const c10::IValue& value = *argument.default_value();
-      stack.push_back(value.isTensor() ? value : value.deepcopy());
+      // What forward may write to is the request's own.
+      const bool shared = value->isTensor() && !place.copy_tensors;
+      stack.push_back(shared ? *value : value->deepcopy());
       continue;
     }
     ++used;

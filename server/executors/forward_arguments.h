@@ -1,6 +1,8 @@
 // ForwardArguments puts a request's inputs in the order of forward's arguments.
 //
-// Owns:     a copy of the schema's arguments.
+// Owns:     a copy of the schema's arguments. The defaults that are left out
+// are
+//           those of an Instance: a tensor among them is on its device.
 // Threads:  immutable; any number of threads.
 // Fails:    INVALID_ARGUMENT naming the argument that is missing, unknown,
 //           given twice or of a wrong type.
@@ -28,9 +30,15 @@ class ForwardArguments {
 
   size_t count() const { return arguments_.size(); }
 
+  // The value of each argument that has a default, in their order, as the file
+  // has it.
+  std::vector<c10::IValue> Defaults() const;
+
   // Appends one value an argument to `stack`; throws what ToIValue() throws.
-  absl::Status Push(std::span<const NamedValue> inputs, const InputPlace& place,
-                    torch::jit::Stack& stack) const;
+  // `defaults` are Defaults(), or copies.
+  absl::Status Push(std::span<const NamedValue> inputs,
+                    std::span<const c10::IValue> defaults,
+                    const InputPlace& place, torch::jit::Stack& stack) const;
 
  private:
   // The input for argument `index`, or null. `guess`: where it is if inputs

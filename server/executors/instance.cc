@@ -87,7 +87,7 @@ absl::StatusOr<RunResult> Instance::Run(std::span<const NamedValue> inputs) {
     stack.reserve(code.arguments.count() + 1);
     stack.emplace_back();  // self.
     RETURN_IF_ERROR(code.arguments.Push(
-        inputs,
+        inputs, module.defaults,
         {.device = module.torch_device,
          // What a model keeps outlives its request.
          .copy_tensors = code.state.writes_inputs || code.state.stateful},

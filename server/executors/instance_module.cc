@@ -26,6 +26,11 @@ absl::Status Instance::Module::Bind() {
         torch_device.is_cpu() ? std::nullopt
                               : std::optional<c10::Device>(torch_device));
     Build(PrivateParts{});
+    const PrivateParts none;
+    StorageMap storages(code.range, weights, none);
+    for (const c10::IValue& value : code.arguments.Defaults()) {
+      defaults.push_back(BindValue(value, storages));
+    }
   } catch (...) {
     const absl::Status status =
         CurrentExceptionStatus(absl::StatusCode::kInternal, FirstSentence);

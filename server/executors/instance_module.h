@@ -8,6 +8,7 @@
 #define SERVER_EXECUTORS_INSTANCE_MODULE_H_
 
 #include <memory>
+#include <vector>
 
 #include <torch/csrc/jit/runtime/interpreter.h>
 
@@ -23,7 +24,8 @@ namespace ferry {
 struct Instance::Module {
   Module(const ProgramCode& program, const WeightSet& weight_set);
 
-  // Makes `self` and `plan` as views of the weights. Reads no weight.
+  // Makes `defaults`, `self` and `plan` as views of the weights. Reads no
+  // weight.
   absl::Status Bind();
   // Gives `self` the state that the file has, before the first run: copies
   // what will be written. May throw.
@@ -37,6 +39,7 @@ struct Instance::Module {
   const c10::Device torch_device;
 
   Mutex turn;  // Held for a run when the program is stateful.
+  std::vector<c10::IValue> defaults;  // Constant once bound.
   c10::IValue self;
   // What `plan` was made of, and holds its constants; null where the program's
   // plan serves.

@@ -17,7 +17,7 @@ class ForwardArgumentsTest : public ::testing::Test {
  protected:
   absl::Status Push(const std::vector<NamedValue>& inputs) {
     stack_.clear();
-    return arguments_.Push(inputs, {}, stack_);
+    return arguments_.Push(inputs, arguments_.Defaults(), {}, stack_);
   }
   std::string Refusal(const std::vector<NamedValue>& inputs) {
     const absl::Status status = Push(inputs);

@@ -196,5 +196,32 @@ TEST(ProgramTest, AWrongScalarConstantIsDataLoss) {
               StatusIs(absl::StatusCode::kDataLoss));
 }
 
+TEST(ProgramTest, ATensorDefaultIsItsOwnOnEveryDevice) {
+  TemporaryFolder folder;
+  const std::string path = folder / "m.pt";
+  Scripted(
+      "def forward(self, x, y: Tensor=torch.full([4], 5.0), "
+      "z: List[Tensor]=[torch.full([4], 7.0)], "
+      "d: Device=torch.device('cpu')):\n"
+      "    y.add_(1)\n"
+      "    z[0].add_(1)\n"
+      "    return x + y + z[0] + self.weight + torch.ones([4], device=d)\n")
+      .save(path);
+  Devices devices;
+  const c10::IValue x(at::zeros({4}));
+  const c10::IValue expected(at::full({4}, 16.0F));
+  for (Device* device : devices.all) {
+    SCOPED_TRACE(device->name());
+    ServedModel model = Serve(path, *device, devices);
+    ASSERT_NE(model.instance, nullptr);
+    for (int run = 0; run < 2; ++run) {
+      const auto result =
+          model.instance->Run(ToInputs(model.program->signature(), {x}));
+      ASSERT_THAT(result, IsOk());
+      EXPECT_TRUE(SameBits(result->outputs()[0].value, expected)) << run;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ferry
