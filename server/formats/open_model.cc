@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
@@ -206,6 +207,11 @@ absl::StatusOr<ModelFile> FindByName(const UniqueFd& root,
 absl::Status CheckQuery(const ModelQuery& query) {
   if (query.version < 0) {
     return Refusal("version ", query.version, " is not a positive integer");
+  }
+  // The kernel would say so; messages, and what keeps them, show the path.
+  if (query.source.size() >= PATH_MAX) {
+    return Refusal(Shown(query.source), ": a path of ", query.source.size(),
+                   " bytes; at most ", PATH_MAX - 1, " are allowed");
   }
   // A source may go with any name: the name is then the registry's matter.
   return query.source.empty() ? CheckModelName(query.name) : absl::OkStatus();

@@ -16,7 +16,8 @@
 //           RESOURCE_EXHAUSTED when there are no descriptors left;
 //           UNAVAILABLE when the directory changed while it was being walked;
 //           INTERNAL when the disk fails.
-// Limits:   kSidecarSizeMax; kVersionsMax entries in a model's folder.
+// Limits:   PATH_MAX; kSidecarSizeMax; kVersionsMax entries in a model's
+// folder.
 
 #ifndef SERVER_FORMATS_OPEN_MODEL_H_
 #define SERVER_FORMATS_OPEN_MODEL_H_

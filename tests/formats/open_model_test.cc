@@ -3,6 +3,7 @@
 
 #include "server/formats/open_model.h"
 
+#include <climits>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -76,6 +77,19 @@ TEST_F(OpenModelTest, DoesNotFindWhatIsNotThere) {
   EXPECT_THAT(Open(""), StatusIs(kNotFound));
   EXPECT_THAT(OpenBeneath(root_ / "no such folder", "a.pt"),
               StatusIs(kNotFound));
+}
+
+TEST_F(OpenModelTest, ShowsLittleOfAPathThatIsTooLong) {
+  const auto find = [&](size_t size) {
+    return FindModelFile({(root_ / "models").string()},
+                         {.name = "a", .source = std::string(size, '\xff')});
+  };
+  EXPECT_THAT(find(PATH_MAX - 1), StatusIs(kInvalidArgument));
+  const auto file = find(1'000'000);
+  EXPECT_THAT(file, StatusIs(kInvalidArgument));
+  EXPECT_THAT(file.status().ToString(),
+              testing::HasSubstr("a path of 1000000 bytes; at most 4095"));
+  EXPECT_LT(file.status().message().size(), 512);
 }
 
 TEST_F(OpenModelTest, RefusesToLeaveTheDirectory) {
