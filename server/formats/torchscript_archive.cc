@@ -145,6 +145,10 @@ absl::Status TorchScriptArchive::ReadVersion() {
   // LibTorch looks for them in this order.
   const std::string name =
       HasRecord(".data/version") ? ".data/version" : "version";
+  if (!HasRecord(name)) {
+    return InFile(path(), Refusal("it has no record \"version\": not what "
+                                  "torch.jit.save writes"));
+  }
   ASSIGN_OR_RETURN(const std::string text,
                    zip_->Read(name, kHeaderRecordSizeMax));
   if (!absl::SimpleAtoi(text, &version_) || version_ < kVersionMin ||

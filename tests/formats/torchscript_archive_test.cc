@@ -128,7 +128,7 @@ TEST(TorchScriptArchiveTest, RefusesModelsThatAreNotWhole) {
   ExpectStatus(OpenWithout("constants.pkl"), kInvalidArgument, "constants.pkl");
   ExpectStatus(OpenWithout("data/1"), kInvalidArgument, "storage \"1\"");
   ExpectStatus(OpenWithout("constants/0"), kInvalidArgument, "storage \"0\"");
-  ExpectStatus(OpenWithout("version"), kNotFound, "version");
+  ExpectStatus(OpenWithout("version"), kInvalidArgument, "version");
   Records records = ModelRecords();
   records.erase("code/__torch__.py");
   records.erase("code/__torch__.py.debug_pkl");
