@@ -23,6 +23,7 @@ constexpr uint64_t kProbeMinBytes = uint64_t{256} << 10;
 // A copy that takes this long is large enough; larger ones would only make a
 // slow link's owner wait for the start.
 constexpr double kCopySecondsEnough = 0.05;
+constexpr int kSlowCopies = 2;
 
 struct Probe {
   WeightSet host;
@@ -44,14 +45,16 @@ std::optional<Probe> TakeProbe(WeightStore& store, DeviceId device) {
   return std::nullopt;
 }
 
-// The best rate of a few copies of `size_max_bytes`, or of the first that takes
-// long. Smaller ones lead up to it, and warm what they touch; their rates do
-// not count, since a processor's cache is faster than any link.
+// The best rate of a few copies of `size_max_bytes`, or of the first two that
+// take long: one may only have been interrupted. Smaller ones lead up to it,
+// and warm what they touch; their rates do not count, since a processor's cache
+// is faster than any link.
 template <typename Copy>
 absl::StatusOr<double> BestRate(uint64_t size_max_bytes, const Copy& copy) {
   double best = 0;
+  int slow = 0;
   uint64_t size_bytes = std::min(kProbeMinBytes, size_max_bytes);
-  for (int largest = 0; largest < kCopies;) {
+  for (int largest = 0; largest < kCopies && slow < kSlowCopies;) {
     const Stopwatch watch;
     RETURN_IF_ERROR(copy(size_bytes));
     const double seconds =
@@ -61,7 +64,9 @@ absl::StatusOr<double> BestRate(uint64_t size_max_bytes, const Copy& copy) {
       best = std::max(best, rate);
       ++largest;
     } else if (seconds >= kCopySecondsEnough) {
-      return rate;
+      best = std::max(best, rate);
+      ++slow;
+      continue;
     }
     size_bytes = std::min(2 * size_bytes, size_max_bytes);
   }
