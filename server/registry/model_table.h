@@ -139,7 +139,7 @@ class ModelTable {
   std::vector<MoveReport> Moves() const;    // Newest first.
 
   // `changed` is called with a model's name after each change of it, and some
-  // ten times a second while it moves: from any thread, without a lock; it
+  // ten times a second while it moves: from any thread, one at a time; it
   // must be quick. It is not running any more once the Watch is gone.
   class [[nodiscard]] Watch {
    public:

@@ -1,6 +1,8 @@
 """Runs the commands of README.md's five-minute tour, as printed there.
 
-Usage: tour.py README BUILD_DIRECTORY
+Usage: tour.py README BUILD_DIRECTORY [PYTHON]
+
+PYTHON, which has Triton's client, runs what is Python there.
 
 Only what must differ from one machine to the next is replaced: the folder
 under /tmp, and the ports, by the environment that the README documents. The
@@ -18,7 +20,7 @@ import tempfile
 
 def blocks(readme):
     tour = readme.split("## Five minutes")[1].split("\n## ")[0]
-    return re.findall(r"```sh\n(.*?)```", tour, re.DOTALL)
+    return re.findall(r"```(sh|python)\n(.*?)```", tour, re.DOTALL)
 
 
 def free_port():
@@ -41,7 +43,12 @@ def main():
         }
         ready = pathlib.Path(folder) / "address.json"
         script = ["set -euo pipefail", "set -m"]
-        for block in commands:
+        for language, block in commands:
+            if language == "python":
+                if len(sys.argv) > 3:
+                    block = block.replace(":8001", f":{grpc}")
+                    script.append(f"{sys.argv[3]} - <<'PYTHON'\n{block}PYTHON\necho python answered")
+                continue
             block = block.replace("/tmp/ferry-models", folder).replace(":8002", f":{metrics}")
             block = block.replace("cd build/release", f"cd {build}")
             block = re.sub(r"^(\./ferryctl watch)$", r"timeout --signal=INT 2 \1 || test $? = 124", block, flags=re.M)
@@ -58,7 +65,7 @@ def main():
         print(done.stderr, file=sys.stderr)
         sys.exit(f"tour: the commands of the README ended with {done.returncode}")
     for expected in ("hello serves on cpu", "hello serves on sim:0", "float32 [1, 1024]", "verified",
-                     "ferry_transfer_seconds_sum"):
+                     "ferry_transfer_seconds_sum", *["python answered"][:len(sys.argv) - 3]):
         assert expected in done.stdout, f"tour: nothing printed {expected!r}"
 
 
