@@ -43,7 +43,10 @@ absl::Status CheckRoom(const DeviceSnapshot& device,
       question.model, " needs ", Shown(question.size_bytes), "; free are ",
       Shown(device.capacity_bytes - device.used_bytes), ", at most ",
       Shown(device.largest_gap_bytes), " in one piece, of ",
-      Shown(device.capacity_bytes), "; unload or move a model"));
+      Shown(device.capacity_bytes),
+      question.size_bytes > device.capacity_bytes
+          ? "; give the device a larger budget, or choose another"
+          : "; unload or move a model"));
 }
 
 absl::Status CheckWanted(const Devices& devices, const MoveQuestion& question) {

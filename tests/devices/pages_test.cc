@@ -2,9 +2,14 @@
 
 #include "server/devices/pages.h"
 
+#include <fstream>
+#include <string>
 #include <utility>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
 
 #include "tests/devices/touch.h"
 #include "tests/support/status_matchers.h"
@@ -25,6 +30,26 @@ TEST(PagesTest, AlignsWhatCanHoldAHugePage) {
     EXPECT_EQ(
         reinterpret_cast<uintptr_t>(pages->data()) % Pages::kHugePageBytes, 0u);
   }
+}
+
+// The flags that the kernel keeps of the mapping that begins there.
+std::string FlagsOf(const std::byte* address) {
+  const std::string begin =
+      absl::StrCat(absl::Hex(reinterpret_cast<uintptr_t>(address)), "-");
+  std::ifstream maps("/proc/self/smaps");
+  bool here = false;
+  for (std::string line; std::getline(maps, line);) {
+    here |= line.starts_with(begin);
+    if (here && line.starts_with("VmFlags:")) return line + " ";
+  }
+  return "no mapping begins there";
+}
+
+TEST(PagesTest, AsksForHugePages) {
+  const auto pages =
+      Pages::Map(2 * Pages::kHugePageBytes, Pages::Access::kReadWrite);
+  ASSERT_THAT(pages, IsOk());
+  EXPECT_THAT(FlagsOf(pages->data()), testing::HasSubstr(" hg "));
 }
 
 TEST(PagesTest, StartsAsZerosToTheLastByte) {

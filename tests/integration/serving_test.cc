@@ -81,6 +81,28 @@ TEST_F(ServingTest, AnswersStayRightWhileModelsMoveUnderLoad) {
   EXPECT_GT(right, 0);
 }
 
+TEST_F(ServingTest, AnswersWhileACopyStandsStill) {
+  ASSERT_THAT(daemon_.Load("twice", {"cpu"}), IsOk());
+  for (const char* from : {"cpu", "sim:1"}) {
+    ASSERT_THAT(daemon_.Migrate("twice", {from}), IsOk());
+    SimDevice& to = daemon_.sim(0);
+    to.Inject({.kind = SimFault::Kind::kStall});
+    {
+      const Worker move("move", [&] {
+        EXPECT_THAT(daemon_.Migrate("twice", {"sim:0"}), IsOk());
+      });
+      to.faults().AwaitStall();
+      const auto answer =
+          daemon_.Infer("twice", {{"x", TestDaemon::Floats({3})}});
+      EXPECT_THAT(answer, IsOk());
+      EXPECT_EQ(answer.ok() ? answer->device : "", from);
+      EXPECT_EQ(*daemon_.Run("twice", 3), 7);
+      to.faults().Release();
+    }
+    EXPECT_EQ(*daemon_.Run("twice", 3), 7);
+  }
+}
+
 TEST_F(ServingTest, AStatefulModelGoesOnWhereItStood) {
   ASSERT_THAT(daemon_.Load("counter", {"cpu"}), IsOk());
   EXPECT_TRUE(client_.Get("counter")->stateful);

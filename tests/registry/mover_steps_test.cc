@@ -3,6 +3,7 @@
 // Faults come from the simulated devices; the invariant after every failure is
 // the same: what served before serves, and every byte is back.
 
+#include <array>
 #include <atomic>
 #include <future>
 #include <string>
@@ -12,6 +13,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
+
 #include "server/base/worker.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_pool.h"
@@ -19,6 +22,7 @@
 namespace ferry {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -68,7 +72,15 @@ TEST_F(MoverStepsTest, RefusesWhatDoesNotFitWithTheNumbers) {
   SaveScaleModel(pool_.models / "larger.pt", 2, uint64_t{12} << 20);
   const auto refused = pool_.Load("larger", {"sim:0"});
   EXPECT_THAT(refused, StatusIs(absl::StatusCode::kResourceExhausted));
-  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("sim:0"));
+  const std::string image_bytes =
+      absl::StrCat(pool_.table->Get("large")->weight_bytes, " bytes");
+  const Arena::Usage usage = pool_.weights->usage(*DeviceId::Parse("sim:0"));
+  EXPECT_THAT(
+      std::string(refused.status().message()),
+      AllOf(HasSubstr("sim:0: larger needs "), HasSubstr(image_bytes),
+            HasSubstr(absl::StrCat(usage.capacity_bytes - usage.used_bytes,
+                                   " bytes), at most")),
+            HasSubstr(absl::StrCat(usage.capacity_bytes, " bytes); unload"))));
   EXPECT_EQ(pool_.used_bytes("cpu"),
             pool_.table->Get("large")->bytes.front().second);
 }
@@ -115,6 +127,35 @@ TEST_F(MoverStepsTest, CarriesTheStateOfAStatefulModel) {
     ASSERT_THAT(pool_.Migrate("counter", {device}), IsOk());
   }
   EXPECT_EQ(*pool_.Run("counter", 10), expected);
+}
+
+TEST_F(MoverStepsTest, AStateThatDoesNotFitStaysWhereItWas) {
+  ASSERT_THAT(pool_.Load("counter", {"cpu"}), IsOk());
+  EXPECT_EQ(*pool_.Run("counter", 10), 10);
+  pool_.sim(0).Inject(
+      {.kind = SimFault::Kind::kOutOfMemory, .count = SimFault::kForever});
+  const auto moved = pool_.Migrate("counter", {"sim:0"});
+  EXPECT_THAT(moved, StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(std::string(moved.status().message()), HasSubstr("sim:0"));
+  EXPECT_EQ(*pool_.Run("counter", 10), 11);
+  EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
+}
+
+TEST_F(MoverStepsTest, LeavesADeviceThatFailedUnderTheModel) {
+  ASSERT_THAT(pool_.Load("twice", {"sim:0"}), IsOk());
+  pool_.sim(0).Inject({.kind = SimFault::Kind::kFailDevice});
+  {
+    const auto probe = pool_.weights->Take(*DeviceId::Parse("sim:0"), 8);
+    std::array<std::byte, 8> bytes{};
+    EXPECT_THAT(pool_.sim(0).CopyOut(bytes, probe->data()),
+                StatusIs(absl::StatusCode::kInternal));
+  }
+  const auto run = pool_.Run("twice", 3);
+  EXPECT_THAT(run, StatusIs(absl::StatusCode::kInternal));
+  EXPECT_THAT(std::string(run.status().message()), HasSubstr("sim:0"));
+  ASSERT_THAT(pool_.Migrate("twice", {"sim:1"}), IsOk());
+  ExpectServes();
+  EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
 }
 
 TEST_F(MoverStepsTest, GivesAStatefulModelOneDeviceOnly) {
