@@ -6,9 +6,11 @@
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <functional>
 #include <memory>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 #include <linux/openat2.h>
 #include <sys/stat.h>
@@ -123,15 +125,18 @@ struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
-// The names in `folder` that are versions; the highest of them.
-absl::StatusOr<int64_t> HighestVersion(const UniqueFd& root,
-                                       const std::string& folder) {
-  ASSIGN_OR_RETURN(UniqueFd fd, Walk(root, folder, O_DIRECTORY));
-  const std::unique_ptr<DIR, CloseDirectory> entries(::fdopendir(fd.get()));
+// The names in `folder` that are versions, the highest first; none when there
+// is no such folder.
+absl::StatusOr<std::vector<int64_t>> Versions(const UniqueFd& root,
+                                              const std::string& folder) {
+  absl::StatusOr<UniqueFd> fd = Walk(root, folder, O_DIRECTORY);
+  if (absl::IsNotFound(fd.status())) return std::vector<int64_t>();
+  RETURN_IF_ERROR(fd.status());
+  const std::unique_ptr<DIR, CloseDirectory> entries(::fdopendir(fd->get()));
   if (entries == nullptr) return WalkError(folder, errno);
   // closedir() closes it.
-  [[maybe_unused]] const int taken = fd.Release();
-  int64_t highest = 0;
+  [[maybe_unused]] const int taken = fd->Release();
+  std::vector<int64_t> versions;
   size_t count = 0;
   errno = 0;
   while (const dirent* entry = ::readdir(entries.get())) {
@@ -140,12 +145,11 @@ absl::StatusOr<int64_t> HighestVersion(const UniqueFd& root,
                      " entries");
     }
     const absl::StatusOr<int64_t> version = ParseVersion(entry->d_name);
-    if (version.ok()) highest = std::max(highest, *version);
+    if (version.ok()) versions.push_back(*version);
   }
   if (errno != 0) return WalkError(folder, errno);
-  if (highest > 0) return highest;
-  return absl::NotFoundError(absl::StrCat(
-      Display(folder), ": it has no folder that is named for a version"));
+  std::ranges::sort(versions, std::greater<>());
+  return versions;
 }
 
 // model.pt: model.json. What has no extension gets one.
@@ -185,17 +189,17 @@ absl::StatusOr<ModelFile> OpenWithSidecar(const UniqueFd& root,
                    .sidecar = std::move(sidecar)};
 }
 
-// <name>/<version>/model.pt, or else <name>.pt, in one directory.
+// <name>/<version>/model.pt, or else <name>.pt, in one directory. A version
+// without its file is still being written, or was: the next lower one serves.
 absl::StatusOr<ModelFile> FindByName(const UniqueFd& root,
                                      const ModelQuery& query) {
-  const absl::StatusOr<int64_t> version =
-      query.version > 0 ? query.version : HighestVersion(root, query.name);
-  if (!version.ok() && !absl::IsNotFound(version.status())) {
-    return version.status();
+  std::vector<int64_t> versions{query.version};
+  if (query.version == 0) {
+    ASSIGN_OR_RETURN(versions, Versions(root, query.name));
   }
-  if (version.ok()) {
+  for (const int64_t version : versions) {
     absl::StatusOr<ModelFile> file = OpenWithSidecar(
-        root, absl::StrCat(query.name, "/", *version, "/model.pt"), *version);
+        root, absl::StrCat(query.name, "/", version, "/model.pt"), version);
     if (!absl::IsNotFound(file.status())) return file;
   }
   if (query.version > 1) {

@@ -43,7 +43,7 @@ absl::StatusOr<UniqueFd> OpenBeneath(const std::string& directory,
 
 struct ModelQuery {
   std::string name = "";
-  int64_t version = 0;  // 0: the highest there is.
+  int64_t version = 0;  // 0: the highest that has its file.
   // A path below one of the directories; empty to look the name up:
   // <name>/<version>/model.pt, or else <name>.pt, which is version 1.
   std::string source = "";

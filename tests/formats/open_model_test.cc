@@ -180,6 +180,19 @@ TEST_F(OpenModelTest, FindsTheHighestVersion) {
   EXPECT_THAT(Find({.name = "m", .version = 2}), StatusIs(kNotFound));
 }
 
+// As one does that is still being copied there.
+TEST_F(OpenModelTest, TakesTheNextVersionWhenTheHighestHasNoModel) {
+  Write("models/m/1/model.pt", "one");
+  Write("models/m/2/model.pt", "two");
+  Write("models/m/3/model.json", "{}");
+  Write("models/m/4/part", "not there yet");
+  const auto file = Find({.name = "m"});
+  ASSERT_THAT(file, IsOk());
+  EXPECT_EQ(file->version, 2);
+  EXPECT_EQ(TextOf(file->fd), "two");
+  EXPECT_THAT(Find({.name = "m", .version = 3}), StatusIs(kNotFound));
+}
+
 TEST_F(OpenModelTest, FindsAFileThatIsNamedForTheModel) {
   Write("models/m.pt", "weights");
   const auto file = Find({.name = "m"});
