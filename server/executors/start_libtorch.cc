@@ -11,6 +11,7 @@
 #include <ATen/ops/ones.h>
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/InferenceMode.h>
+#include <c10/util/Logging.h>
 #include <torch/csrc/jit/ir/irparser.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/runtime/interpreter.h>
@@ -35,8 +36,10 @@ void StartLibTorch(int intra_op_threads) {
   // What an operator throws arrives as it was thrown: out of memory is a kind
   // of its own.
   FLAGS_torch_jit_enable_rethrow_caught_exception = true;
-  // Standard output is the log's: what a model prints is dropped.
+  // Both outputs are the daemon's: what a model prints is dropped, and what
+  // LibTorch warns of, whose lines would stand between those of the log.
   torch::jit::setPrintHandler([](const std::string&) {});
+  FLAGS_caffe2_log_level = c10::GLOG_ERROR;
 
   // The first operators and the first graph of a process cost tens of
   // milliseconds: pay here, not in the first request.

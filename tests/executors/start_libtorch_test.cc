@@ -14,7 +14,7 @@
 namespace ferry {
 namespace {
 
-TEST(StartLibTorchTest, SetsThreadsAndTheExecutorAndSilencesPrint) {
+TEST(StartLibTorchTest, SetsThreadsAndTheExecutorAndSilencesWhatTheyPrint) {
   const int former = at::get_num_threads();
   StartLibTorch(1);
   EXPECT_EQ(at::get_num_threads(), 1);
@@ -24,6 +24,9 @@ TEST(StartLibTorchTest, SetsThreadsAndTheExecutorAndSilencesPrint) {
   Scripted("def forward(self, x):\n    print(\"loud\")\n    return x\n")
       .forward({at::ones({1})});
   EXPECT_EQ(::testing::internal::GetCapturedStdout(), "");
+  ::testing::internal::CaptureStderr();
+  TORCH_WARN("loud");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
   at::set_num_threads(former);
 }
 
