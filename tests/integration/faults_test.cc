@@ -2,28 +2,19 @@
 // what served before still serves.
 
 #include <cmath>
-#include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <functional>
 #include <limits>
 #include <map>
-#include <spawn.h>
 #include <string>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
-#include "server/base/worker.h"
 #include "tests/formats/test_model.h"
-#include "tests/integration/test_daemon.h"
-#include "tests/support/models_folder.h"
-#include "tests/support/status_matchers.h"
+#include "tests/integration/faults_fixture.h"
 
 namespace ferry {
 namespace {
@@ -32,62 +23,6 @@ using absl::StatusCode;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-class FaultsTest : public testing::Test {
- protected:
-  void SetUp() override {
-    ASSERT_THAT(daemon_.started, IsOk());
-    ASSERT_THAT(daemon_.Load("twice", {"sim:1"}), IsOk());
-  }
-  // Whatever a test did: no byte is left behind, and the other model serves.
-  void TearDown() override {
-    EXPECT_EQ(*daemon_.Run("twice", 3), 7);
-    EXPECT_EQ(daemon_.Device("sim:0").used_bytes, 0);
-    const auto model = client_.Get("twice");
-    ASSERT_THAT(model, IsOk());
-    EXPECT_EQ(daemon_.Device("cpu").used_bytes, model->bytes[0].size_bytes);
-  }
-
-  void Write(const std::string& name, const std::string& bytes) {
-    std::ofstream(daemon_.models / name) << bytes;
-  }
-  // One of build/models, which PyTorch made.
-  void CopyTestModel(const std::string& name) {
-    std::filesystem::copy_file(ModelsFolder() + "/" + name,
-                               daemon_.models / name);
-  }
-  std::string Bytes(const std::string& name) {
-    std::ifstream file(daemon_.models / name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-  void ExpectRefused(const std::string& name, const std::string& device,
-                     StatusCode code, const std::string& words) {
-    const auto refused = daemon_.Load(name, {device});
-    EXPECT_THAT(refused, StatusIs(code));
-    EXPECT_THAT(std::string(refused.status().message()), HasSubstr(words));
-  }
-  void ExpectFileRefused(const std::string& file, StatusCode code,
-                         const std::string& words) {
-    const auto refused = daemon_.Load("bad", {"sim:0"}, file);
-    EXPECT_THAT(refused, StatusIs(code));
-    EXPECT_THAT(std::string(refused.status().message()), HasSubstr(words));
-  }
-  void ExpectInputsRefused(std::vector<client::NamedValue> inputs,
-                           const std::string& sentence) {
-    const auto refused = daemon_.Infer("twice", std::move(inputs));
-    EXPECT_THAT(refused, StatusIs(StatusCode::kInvalidArgument));
-    EXPECT_EQ(std::string(refused.status().message()), sentence);
-  }
-
-  // Until the server has heard that the client of a move went away: it is told
-  // on the same connection as what follows, and handles it soon after.
-  void AwaitCancellation() {
-    for (int i = 0; i < 200; ++i) EXPECT_THAT(client_.List(), IsOk());
-  }
-
-  TestDaemon daemon_;
-  client::Client& client_ = *daemon_.client;
-};
 
 TEST_F(FaultsTest, FilesThatAreNoModels) {
   Write("text.pt", "hello");
@@ -328,103 +263,6 @@ TEST_F(FaultsTest, AMessageOverTheLimit) {
   EXPECT_THAT(std::string(refused.status().message()),
               HasSubstr("larger than max (2621"));
   EXPECT_EQ(*small.Run("twice", 3), 7);
-}
-
-TEST_F(FaultsTest, AClientThatDisconnectsInTheMiddleOfALoad) {
-  daemon_.sim(0).Inject({.kind = SimFault::Kind::kStall});
-  std::stop_source stop;
-  absl::Status ended;
-  {
-    const Worker loader("loader", [&] {
-      ended = daemon_.Load("counter", {"sim:0"}, "", stop.get_token()).status();
-    });
-    daemon_.sim(0).faults().AwaitStall();
-    stop.request_stop();
-  }
-  EXPECT_THAT(ended, StatusIs(StatusCode::kCancelled));
-  AwaitCancellation();
-  daemon_.sim(0).faults().Release();
-  // The undoing ends when the name is free again.
-  absl::StatusOr<client::Model> model = client_.Get("counter");
-  for (; model.ok() && model->state == "LOADING";
-       model = client_.Get("counter")) {
-    std::this_thread::yield();
-  }
-  EXPECT_THAT(model, StatusIs(StatusCode::kNotFound));
-}
-
-TEST_F(FaultsTest, AClientThatDisconnectsInTheMiddleOfAMove) {
-  ASSERT_THAT(daemon_.Load("counter", {"cpu"}), IsOk());
-  EXPECT_EQ(*daemon_.Run("counter", 10), 10);
-  daemon_.sim(0).Inject({.kind = SimFault::Kind::kStall});
-  std::stop_source stop;
-  {
-    const Worker mover("mover", [&] {
-      EXPECT_THAT(daemon_.Migrate("counter", {"sim:0"}, stop.get_token()),
-                  StatusIs(StatusCode::kCancelled));
-    });
-    daemon_.sim(0).faults().AwaitStall();
-    stop.request_stop();
-  }
-  AwaitCancellation();
-  daemon_.sim(0).faults().Release();
-  while (client_.Get("counter")->state != "SERVING") std::this_thread::yield();
-  EXPECT_THAT(client_.Get("counter")->serving_on, ElementsAre("cpu"));
-  EXPECT_EQ(*daemon_.Run("counter", 10), 11);
-  ASSERT_THAT(client_.Unload("counter"), IsOk());
-}
-
-// Ferryctl, in a process of its own that dies without a word.
-class Ferryctl {
- public:
-  explicit Ferryctl(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), FERRYCTL);
-    std::vector<char*> argv;
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    EXPECT_EQ(
-        posix_spawn(&pid_, FERRYCTL, nullptr, nullptr, argv.data(), environ),
-        0);
-  }
-  void Kill() {
-    ASSERT_EQ(kill(pid_, SIGKILL), 0);
-    int status = 0;
-    ASSERT_EQ(waitpid(pid_, &status, 0), pid_);
-    EXPECT_TRUE(WIFSIGNALED(status)) << "it had ended already";
-  }
-
- private:
-  pid_t pid_ = 0;
-};
-
-// Not of the fixture: a process has one daemon with simulated devices.
-TEST(ClientFaultsTest, AProcessThatDiesInTheMiddleOfAMove) {
-  // Ten seconds of copying, which nobody waits for.
-  TestDaemon slow({"--devices=cpu=128MiB,sim:0=64MiB@4MBps"});
-  SaveScaleModel(slow.models / "large.pt", 2, uint64_t{40} << 20);
-  const std::string server = "--server=" + slow.daemon->grpc_address();
-  const auto state = [&] {
-    const auto model = slow.client->Get("large");
-    return model.ok() ? model->state : "";
-  };
-
-  Ferryctl load({server, "load", "large", "--device=sim:0"});
-  while (state() != "LOADING") std::this_thread::yield();
-  load.Kill();
-  while (state() == "LOADING") std::this_thread::yield();
-  EXPECT_EQ(state(), "");
-  EXPECT_EQ(slow.Device("sim:0").used_bytes, 0);
-  EXPECT_EQ(slow.Device("cpu").used_bytes, 0);
-
-  ASSERT_THAT(slow.Load("large", {"cpu"}), IsOk());
-  Ferryctl migrate({server, "migrate", "large", "--to=sim:0"});
-  while (state() != "MIGRATING") std::this_thread::yield();
-  migrate.Kill();
-  while (state() == "MIGRATING") std::this_thread::yield();
-  EXPECT_EQ(state(), "SERVING");
-  EXPECT_THAT(slow.client->Get("large")->serving_on, ElementsAre("cpu"));
-  EXPECT_EQ(slow.Device("sim:0").used_bytes, 0);
-  EXPECT_EQ(*slow.Run("large", 3), 7);
 }
 
 TEST_F(FaultsTest, ADeviceThatFailsInTheMiddleOfACopy) {
