@@ -6,7 +6,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
-#include "server/base/crc32.h"
 #include "server/base/invariant.h"
 #include "server/devices/host_memory.h"
 
@@ -70,9 +69,10 @@ absl::Status CpuDevice::CopyOut(std::span<std::byte> to_host,
   return absl::OkStatus();
 }
 
-absl::StatusOr<uint32_t> CpuDevice::Crc32(uint32_t seed, const std::byte* from,
-                                          uint64_t size_bytes) {
-  return ferry::Crc32(seed, {from, size_bytes});
+absl::Status CpuDevice::AddTo(Hash& hash, const std::byte* from,
+                              uint64_t size_bytes) {
+  hash.Add({from, size_bytes});
+  return absl::OkStatus();
 }
 
 }  // namespace ferry

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "server/base/ids.h"
+#include "server/base/status_macros.h"
 
 namespace ferry {
 namespace {
@@ -54,6 +55,13 @@ absl::StatusOr<DeviceId> DeviceId::Parse(std::string_view text) {
 std::string DeviceId::ToString() const {
   if (kind == DeviceKind::kCpu) return "cpu";
   return absl::StrCat(KindName(kind), ":", index);
+}
+
+absl::StatusOr<uint64_t> Device::HashOf(const std::byte* from,
+                                        uint64_t size_bytes) {
+  Hash hash;
+  RETURN_IF_ERROR(AddTo(hash, from, size_bytes));
+  return hash.Total();
 }
 
 }  // namespace ferry

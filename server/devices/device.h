@@ -7,7 +7,7 @@
 // touch it, except on the kind kCpu.
 //
 // Owns:     the memory it hands out, until Free().
-// Threads:  thread-safe. CopyIn, CopyOut and Crc32 block the caller until the
+// Threads:  thread-safe. CopyIn, CopyOut and AddTo block the caller until the
 //           bytes are there; several may run at once.
 // Units:    bytes; bytes per second.
 // Fails:    RESOURCE_EXHAUSTED when there is no memory left;
@@ -27,6 +27,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
+#include "server/base/hash.h"
 
 namespace ferry {
 
@@ -78,10 +80,12 @@ class Device {
   virtual absl::Status CopyOut(std::span<std::byte> to_host,
                                const std::byte* from) = 0;
 
-  // Continues the zip CRC-32 `seed` over memory of this device, reading the
-  // bytes where they lie.
-  virtual absl::StatusOr<uint32_t> Crc32(uint32_t seed, const std::byte* from,
-                                         uint64_t size_bytes) = 0;
+  // Adds memory of this device to `hash`, reading the bytes where they lie.
+  // After an error `hash` may hold some of them.
+  virtual absl::Status AddTo(Hash& hash, const std::byte* from,
+                             uint64_t size_bytes) = 0;
+  // The hash of memory of this device.
+  absl::StatusOr<uint64_t> HashOf(const std::byte* from, uint64_t size_bytes);
 
   // OK, or the error that ended this device.
   virtual absl::Status Health() const = 0;

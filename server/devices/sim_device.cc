@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 
 #include "server/base/clock.h"
-#include "server/base/crc32.h"
 #include "server/base/status_macros.h"
 
 namespace ferry {
@@ -108,11 +107,13 @@ absl::Status SimDevice::RegisterHost(std::span<std::byte> host) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<uint32_t> SimDevice::Crc32(uint32_t seed, const std::byte* from,
-                                          uint64_t size_bytes) {
+absl::Status SimDevice::AddTo(Hash& hash, const std::byte* from,
+                              uint64_t size_bytes) {
   RETURN_IF_ERROR(Health());
-  if (size_bytes == 0) return seed;
-  return ferry::Crc32(seed, {memory_->Window(from, size_bytes), size_bytes});
+  if (size_bytes > 0) {
+    hash.Add({memory_->Window(from, size_bytes), size_bytes});
+  }
+  return absl::OkStatus();
 }
 
 SimDevice::Traffic SimDevice::traffic() const {

@@ -66,8 +66,8 @@ class SimDevice final : public Device {
                       std::span<const std::byte> from_host) override;
   absl::Status CopyOut(std::span<std::byte> to_host,
                        const std::byte* from) override;
-  absl::StatusOr<uint32_t> Crc32(uint32_t seed, const std::byte* from,
-                                 uint64_t size_bytes) override;
+  absl::Status AddTo(Hash& hash, const std::byte* from,
+                     uint64_t size_bytes) override;
   absl::Status Health() const override { return faults_.health(); }
   absl::Status RegisterHost(std::span<std::byte> host) override;
   void UnregisterHost(std::span<std::byte> host) override {

@@ -19,28 +19,30 @@ ChunkSum::ChunkSum(const TransferPlan& plan, const TransferPlan::Chunk& chunk,
 }
 
 void ChunkSum::Add(std::span<const std::byte> bytes) {
+  hash_.Add(bytes);
   while (!bytes.empty()) {
     INVARIANT(offset_bytes_ < part_end_bytes_);
     const size_t size_bytes =
         std::min<uint64_t>(bytes.size(), part_end_bytes_ - offset_bytes_);
-    part_sum_ = Crc32(part_sum_, bytes.first(size_bytes));
+    if (in_segment_) {
+      uint32_t& sum = segment_sums_[segment_];
+      sum = Crc32(sum, bytes.first(size_bytes));
+    }
     offset_bytes_ += size_bytes;
     bytes = bytes.subspan(size_bytes);
     if (offset_bytes_ == part_end_bytes_) {
-      EndPart();
+      if (in_segment_) ++segment_;
       BeginPart();
     }
   }
 }
 
-uint32_t ChunkSum::Total() const {
+uint64_t ChunkSum::Total() const {
   INVARIANT(offset_bytes_ == chunk_.offset_bytes + chunk_.size_bytes);
-  return chunk_sum_;
+  return hash_.Total();
 }
 
 void ChunkSum::BeginPart() {
-  part_begin_bytes_ = offset_bytes_;
-  part_sum_ = 0;
   in_segment_ = false;
   if (segment_ == chunk_.segment_end) {
     part_end_bytes_ = chunk_.offset_bytes + chunk_.size_bytes;
@@ -50,14 +52,7 @@ void ChunkSum::BeginPart() {
   in_segment_ = offset_bytes_ == segment.offset_bytes;
   part_end_bytes_ =
       in_segment_ ? offset_bytes_ + segment.size_bytes : segment.offset_bytes;
-}
-
-void ChunkSum::EndPart() {
-  chunk_sum_ = part_begin_bytes_ == chunk_.offset_bytes
-                   ? part_sum_
-                   : Crc32Combine(chunk_sum_, part_sum_,
-                                  part_end_bytes_ - part_begin_bytes_);
-  if (in_segment_) segment_sums_[segment_++] = part_sum_;
+  if (in_segment_) segment_sums_[segment_] = 0;
 }
 
 }  // namespace ferry

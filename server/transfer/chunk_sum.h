@@ -1,8 +1,6 @@
-// A ChunkSum sums a chunk's bytes as they arrive: the whole chunk, and each of
-// its segments.
-//
-// One pass serves both checksums: that of a record's part, which the file can
-// confirm, and that of the chunk, which every later copy is compared with.
+// A ChunkSum sums a chunk's bytes as they arrive: the CRC-32 of each of its
+// segments, which the file can confirm, and the Hash of the whole chunk, which
+// every later copy is compared with.
 //
 // Owns:     nothing; what the constructor takes outlives it.
 // Threads:  one thread at a time. Sums of different chunks write to different
@@ -17,6 +15,7 @@
 #include <span>
 #include <vector>
 
+#include "server/base/hash.h"
 #include "server/transfer/transfer_plan.h"
 
 namespace ferry {
@@ -31,12 +30,11 @@ class ChunkSum {
   void Add(std::span<const std::byte> bytes);
 
   // Of all bytes of the chunk, once they were all added.
-  uint32_t Total() const;
+  uint64_t Total() const;
 
  private:
   // A part is a segment, or what lies before, between or behind them.
   void BeginPart();
-  void EndPart();
 
   const TransferPlan& plan_;
   const TransferPlan::Chunk& chunk_;
@@ -44,10 +42,8 @@ class ChunkSum {
   uint64_t offset_bytes_;  // Of the next byte.
   size_t segment_;         // The next one, or the one that the part is.
   bool in_segment_ = false;
-  uint64_t part_begin_bytes_ = 0;
   uint64_t part_end_bytes_ = 0;
-  uint32_t part_sum_ = 0;
-  uint32_t chunk_sum_ = 0;  // Of the parts before this one.
+  Hash hash_;
 };
 
 }  // namespace ferry

@@ -14,6 +14,7 @@
 
 #include "server/base/clock.h"
 #include "server/base/crc32.h"
+#include "server/base/hash.h"
 #include "server/base/invariant.h"
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
@@ -195,9 +196,9 @@ absl::Status DataLossInFile(const TransferEngine::ReadRequest& request,
 }
 
 // Sums a chunk where it lies.
-absl::StatusOr<uint32_t> SumOf(const WeightSet& weights, const Chunk& chunk) {
-  return weights.device().Crc32(0, weights.data() + chunk.offset_bytes,
-                                chunk.size_bytes);
+absl::StatusOr<uint64_t> SumOf(const WeightSet& weights, const Chunk& chunk) {
+  return weights.device().HashOf(weights.data() + chunk.offset_bytes,
+                                 chunk.size_bytes);
 }
 
 std::string ShownBytes(const Chunk& chunk) {
@@ -206,12 +207,12 @@ std::string ShownBytes(const Chunk& chunk) {
 }
 
 // Copies a chunk and sums it on the device it went to.
-absl::StatusOr<uint32_t> CopyChunk(const TransferEngine::CopyRequest& request,
+absl::StatusOr<uint64_t> CopyChunk(const TransferEngine::CopyRequest& request,
                                    const Chunk& chunk, Tally& tally) {
   Device& device = request.to.device();
   const std::byte* const from = request.from.data() + chunk.offset_bytes;
   std::byte* const to = request.to.data() + chunk.offset_bytes;
-  uint32_t sum = 0;
+  Hash hash;
   tally.Begin();
   RETURN_IF_ERROR(ForEachPiece(
       chunk, PieceBytes(device),
@@ -219,25 +220,26 @@ absl::StatusOr<uint32_t> CopyChunk(const TransferEngine::CopyRequest& request,
         RETURN_IF_ERROR(device.CopyIn(
             to + offset_bytes, std::span(from + offset_bytes, size_bytes)));
         if (offset_bytes + size_bytes == chunk.size_bytes) tally.Copied();
-        ASSIGN_OR_RETURN(sum, device.Crc32(sum, to + offset_bytes, size_bytes));
-        return absl::OkStatus();
+        return device.AddTo(hash, to + offset_bytes, size_bytes);
       }));
-  return sum;
+  return hash.Total();
 }
 
 absl::Status DataLossOnDevice(const TransferEngine::CopyRequest& request,
-                              size_t index, uint32_t found) {
+                              size_t index, uint64_t found) {
   const Chunk& chunk = request.plan.chunks[index];
-  const uint32_t expected = request.checksums[index];
+  const uint64_t expected = request.checksums[index];
   // Whose fault is it? A host copy that went bad fails on every device.
-  ASSIGN_OR_RETURN(const uint32_t source, SumOf(request.from, chunk));
-  const Device& at_fault =
-      source == expected ? request.to.device() : request.from.device();
+  ASSIGN_OR_RETURN(const uint64_t source, SumOf(request.from, chunk));
+  const bool source_is_good = source == expected;
   return absl::DataLossError(absl::StrFormat(
-      "%s: %s have CRC-32 %08x after two copies from %s, not %08x; the memory "
-      "of %s is damaged",
+      "%s: %s have hash %016x after two copies from %s, not %016x; the "
+      "memory of %s is damaged, so %s",
       request.to.device().name(), ShownBytes(chunk), found,
-      request.from.device().name(), expected, at_fault.name()));
+      request.from.device().name(), expected,
+      (source_is_good ? request.to : request.from).device().name(),
+      source_is_good ? "use another device and have this one checked"
+                     : "unload the model and load it again"));
 }
 
 }  // namespace
@@ -291,7 +293,7 @@ absl::StatusOr<TransferReport> TransferEngine::Copy(
       plan.chunks.size(),
       [&](size_t index) {
         const Chunk& chunk = plan.chunks[index];
-        ASSIGN_OR_RETURN(uint32_t sum, CopyChunk(request, chunk, tally));
+        ASSIGN_OR_RETURN(uint64_t sum, CopyChunk(request, chunk, tally));
         if (sum != request.checksums[index]) {
           CountVerifyFailure(request.to.device());
           tally.Refilled(1);
@@ -332,11 +334,11 @@ absl::Status TransferEngine::Verify(const TransferPlan& plan,
       plan.chunks.size(),
       [&](size_t index) {
         const Chunk& chunk = plan.chunks[index];
-        ASSIGN_OR_RETURN(const uint32_t sum, SumOf(weights, chunk));
+        ASSIGN_OR_RETURN(const uint64_t sum, SumOf(weights, chunk));
         if (sum == checksums[index]) return absl::OkStatus();
         CountVerifyFailure(weights.device());
         return absl::DataLossError(absl::StrFormat(
-            "%s: %s have CRC-32 %08x, not %08x any more",
+            "%s: %s have hash %016x, not %016x any more",
             weights.device().name(), ShownBytes(chunk), sum, checksums[index]));
       },
       stop);

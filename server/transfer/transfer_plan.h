@@ -47,11 +47,11 @@ struct TransferPlan {
 
 TransferPlan PlanTransfer(const ImageLayout& layout);
 
-// The CRC-32 of every chunk of a plan, in the same order. Known once a model
-// has been read from its file, whose own checksums its records were tested
+// The Hash of every chunk of a plan, in the same order. Known once a model has
+// been read from its file, whose own checksums (CRC-32) its records were tested
 // against. (Of chunks rather than segments: one call checks a chunk on a
 // device, however many small records are in it.)
-using Checksums = std::vector<uint32_t>;
+using Checksums = std::vector<uint64_t>;
 
 }  // namespace ferry
 

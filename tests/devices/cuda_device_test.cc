@@ -68,7 +68,7 @@ TEST_F(CudaDeviceTest, TouchesNoGpuButItsOwn) {
   Open({.devices = 3}, 1);
   const Bytes sent = RandomBytes(kMiB, 1);
   ASSERT_THAT(device_->CopyIn(memory_, sent), IsOk());
-  ASSERT_THAT(device_->Crc32(0, memory_, kMiB), IsOk());
+  ASSERT_THAT(device_->HashOf(memory_, kMiB), IsOk());
   EXPECT_THAT(device_->Health(), IsOk());
   Close();
   EXPECT_EQ(FakeCuda::contexts(), std::set<int>{1});
@@ -165,7 +165,7 @@ TEST_F(CudaDeviceTest, RegistersLargeMemoryInSegments) {
   const Bytes sent = RandomBytes(part.size(), 8);
   std::ranges::copy(sent, part.begin());
   ASSERT_THAT(device_->CopyIn(memory_, part), IsOk());
-  EXPECT_EQ(*device_->Crc32(0, memory_, part.size()), Crc32(0, sent));
+  EXPECT_EQ(*device_->HashOf(memory_, part.size()), Hash::Of(sent));
   device_->UnregisterHost(BytesOf(*pages));
   EXPECT_EQ(FakeCuda::registered_ranges(), 0u);
 }
@@ -210,7 +210,7 @@ TEST_F(CudaDeviceTest, SurvivesAnErrorThatIsOnlyOneCalls) {
               StatusIs(absl::StatusCode::kInternal));
   EXPECT_THAT(device_->Health(), IsOk());
   ASSERT_THAT(device_->CopyIn(memory_, sent), IsOk());
-  EXPECT_EQ(*device_->Crc32(0, memory_, sent.size()), Crc32(0, sent));
+  EXPECT_EQ(*device_->HashOf(memory_, sent.size()), Hash::Of(sent));
 }
 
 TEST_F(CudaDeviceTest, EndsWithItsContext) {
@@ -224,7 +224,7 @@ TEST_F(CudaDeviceTest, EndsWithItsContext) {
   EXPECT_THAT(device_->Health(), StatusIs(failed));
   EXPECT_THAT(device_->CopyOut(out, memory_), StatusIs(failed));
   EXPECT_THAT(device_->CopyIn(memory_, {}), StatusIs(failed));
-  EXPECT_THAT(device_->Crc32(0, memory_, 1), StatusIs(failed));
+  EXPECT_THAT(device_->HashOf(memory_, 1), StatusIs(failed));
   EXPECT_THAT(device_->Allocate(1), StatusIs(failed));
   EXPECT_THAT(device_->RegisterHost(out), StatusIs(failed));
   EXPECT_THAT(std::string(device_->Health().message()),

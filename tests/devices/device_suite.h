@@ -24,7 +24,7 @@
 
 #include <gtest/gtest.h>
 
-#include "server/base/crc32.h"
+#include "server/base/hash.h"
 #include "server/devices/device.h"
 #include "server/devices/pages.h"
 #include "tests/support/status_matchers.h"
@@ -113,16 +113,19 @@ TEST_P(DeviceSuite, CopiesNothingGladly) {
   EXPECT_THAT(device_->CopyOut({}, memory), IsOk());
 }
 
-TEST_P(DeviceSuite, SumsTheBytesWhereTheyLie) {
+TEST_P(DeviceSuite, HashesTheBytesWhereTheyLie) {
   const Bytes sent = RandomBytes(5 * kMiB + 1, 4);
   std::byte* const memory = Take(sent.size());
   ASSERT_THAT(device_->CopyIn(memory, sent), IsOk());
 
   const std::span<const std::byte> all(sent);
-  EXPECT_EQ(*device_->Crc32(0, memory, sent.size()), Crc32(0, all));
-  EXPECT_EQ(*device_->Crc32(7, memory + 3, 1000),
-            Crc32(7, all.subspan(3, 1000)));
-  EXPECT_EQ(*device_->Crc32(7, memory, 0), 7u);
+  EXPECT_EQ(*device_->HashOf(memory, sent.size()), Hash::Of(all));
+  EXPECT_EQ(*device_->HashOf(memory + 3, 1000), Hash::Of(all.subspan(3, 1000)));
+  Hash hash;
+  EXPECT_THAT(device_->AddTo(hash, memory, 1000), IsOk());
+  EXPECT_THAT(device_->AddTo(hash, memory, 0), IsOk());
+  EXPECT_THAT(device_->AddTo(hash, memory + 1000, 500), IsOk());
+  EXPECT_EQ(hash.Total(), Hash::Of(all.first(1500)));
 }
 
 TEST_P(DeviceSuite, AlignsWhatItAllocates) {
@@ -209,7 +212,7 @@ TEST_P(DeviceSuite, CopiesForManyThreadsAtOnce) {
       for (unsigned round = 0; round < 4; ++round) {
         const Bytes sent = RandomBytes(kShare, 100 * share + round);
         EXPECT_THAT(device_->CopyIn(mine, sent), IsOk());
-        EXPECT_EQ(*device_->Crc32(0, mine, kShare), Crc32(0, sent));
+        EXPECT_EQ(*device_->HashOf(mine, kShare), Hash::Of(sent));
         EXPECT_TRUE(Read(mine, kShare) == sent);
       }
     });

@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "server/base/crc32.h"
+#include "server/base/hash.h"
 #include "tests/devices/touch.h"
 #include "tests/support/status_matchers.h"
 
@@ -116,23 +116,23 @@ TEST_F(SimDeviceTest, EveryCallFailsOnceTheDeviceHas) {
   EXPECT_THAT(device_->CopyIn(memory_, sent_), StatusIs(failed));
   EXPECT_THAT(device_->CopyIn(memory_, {}), StatusIs(failed));
   EXPECT_THAT(device_->CopyOut(out, memory_), StatusIs(failed));
-  EXPECT_THAT(device_->Crc32(0, memory_, 1), StatusIs(failed));
+  EXPECT_THAT(device_->HashOf(memory_, 1), StatusIs(failed));
   EXPECT_THAT(device_->Allocate(1), StatusIs(failed));
   EXPECT_THAT(device_->AllocateScratch(1), StatusIs(failed));
   EXPECT_THAT(device_->RegisterHost(out), StatusIs(failed));
 }
 
-TEST_F(SimDeviceTest, CorruptsOneByteThatTheSumShows) {
+TEST_F(SimDeviceTest, CorruptsOneByteThatTheHashShows) {
   device_->Inject({.kind = Kind::kCorrupt});
   ASSERT_THAT(device_->CopyIn(memory_, sent_), IsOk());
   const std::vector<std::byte> wrong = Read();
   int differences = 0;
   for (size_t i = 0; i < sent_.size(); ++i) differences += wrong[i] != sent_[i];
   EXPECT_EQ(differences, 1);
-  EXPECT_NE(*device_->Crc32(0, memory_, sent_.size()), Crc32(0, sent_));
+  EXPECT_NE(*device_->HashOf(memory_, sent_.size()), Hash::Of(sent_));
 
   ASSERT_THAT(device_->CopyIn(memory_, sent_), IsOk());  // Once only.
-  EXPECT_EQ(*device_->Crc32(0, memory_, sent_.size()), Crc32(0, sent_));
+  EXPECT_EQ(*device_->HashOf(memory_, sent_.size()), Hash::Of(sent_));
 }
 
 TEST_F(SimDeviceTest, StallsACopyUntilItIsReleased) {

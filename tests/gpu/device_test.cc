@@ -29,9 +29,9 @@ class Pooled final : public Device {
                        const std::byte* from) override {
     return device_.CopyOut(to_host, from);
   }
-  absl::StatusOr<uint32_t> Crc32(uint32_t seed, const std::byte* from,
-                                 uint64_t size_bytes) override {
-    return device_.Crc32(seed, from, size_bytes);
+  absl::Status AddTo(Hash& hash, const std::byte* from,
+                     uint64_t size_bytes) override {
+    return device_.AddTo(hash, from, size_bytes);
   }
   absl::Status Health() const override { return device_.Health(); }
   absl::Status RegisterHost(std::span<std::byte> host) override {

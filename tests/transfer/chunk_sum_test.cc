@@ -1,4 +1,4 @@
-// ChunkSum against Crc32 over the same bytes, fed in pieces of any size.
+// ChunkSum against Crc32 and Hash over the same bytes, in pieces of any size.
 
 #include "server/transfer/chunk_sum.h"
 
@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "server/base/crc32.h"
+#include "server/base/hash.h"
 #include "tests/transfer/test_image.h"
 
 namespace ferry {
@@ -35,7 +36,7 @@ void ExpectSums(const TestImage& image, uint64_t piece_bytes_max) {
       sum.Add(rest.first(piece_bytes));
       rest = rest.subspan(piece_bytes);
     }
-    EXPECT_EQ(sum.Total(), Crc32(0, whole));
+    EXPECT_EQ(sum.Total(), Hash::Of(whole));
   }
   for (size_t i = 0; i < plan.segments.size(); ++i) {
     const TransferPlan::Segment& segment = plan.segments[i];
@@ -68,7 +69,7 @@ TEST(ChunkSumTest, SumsAChunkWithoutAnyRecord) {
   std::vector<uint32_t> segment_sums;
   ChunkSum sum(plan, plan.chunks[0], segment_sums);
   sum.Add(bytes);
-  EXPECT_EQ(sum.Total(), Crc32(0, bytes));
+  EXPECT_EQ(sum.Total(), Hash::Of(bytes));
 }
 
 TEST(ChunkSumDeathTest, MoreBytesThanTheChunkHasAreABug) {

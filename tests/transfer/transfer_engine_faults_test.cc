@@ -175,9 +175,10 @@ TEST_F(TransferEngineFaultsTest, GivesUpAChunkThatArrivedWrongTwice) {
   sim_->Inject({.kind = SimFault::Kind::kCorrupt, .count = 2});
   const absl::Status status = engine_.Copy(CopyOf(image, host, there)).status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss));
-  EXPECT_THAT(std::string(status.message()),
-              AllOf(HasSubstr("sim:0: bytes 0 to "),
-                    HasSubstr("memory of sim:0 is damaged")));
+  EXPECT_THAT(
+      std::string(status.message()),
+      AllOf(HasSubstr("sim:0: bytes 0 to "),
+            HasSubstr("memory of sim:0 is damaged, so use another device")));
   EXPECT_THAT(metrics_.Text(), HasFailures("sim:0", 2));
 }
 
@@ -189,7 +190,7 @@ TEST_F(TransferEngineFaultsTest, BlamesAHostCopyThatWentBad) {
   const absl::Status status = engine_.Copy(CopyOf(image, host, there)).status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss));
   EXPECT_THAT(std::string(status.message()),
-              HasSubstr("memory of cpu is damaged"));
+              HasSubstr("memory of cpu is damaged, so unload the model"));
 }
 
 TEST_F(TransferEngineFaultsTest, ADeviceThatFailsInTheMiddleEndsTheCopy) {

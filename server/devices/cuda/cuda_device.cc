@@ -6,7 +6,6 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 
-#include "server/base/crc32.h"
 #include "server/base/invariant.h"
 #include "server/base/status_macros.h"
 #include "server/devices/cuda/cuda_error.h"
@@ -171,17 +170,15 @@ absl::Status CudaDevice::CopyOut(std::span<std::byte> to_host,
                  "copy from the GPU");
 }
 
-absl::StatusOr<uint32_t> CudaDevice::Crc32(uint32_t seed, const std::byte* from,
-                                           uint64_t size_bytes) {
+absl::Status CudaDevice::AddTo(Hash& hash, const std::byte* from,
+                               uint64_t size_bytes) {
   RETURN_IF_ERROR(ended());
-  uint32_t sum = seed;
   const LaneLoan lane(*this);
-  RETURN_IF_ERROR(Checked(lane->Read(from, size_bytes,
-                                     [&sum](std::span<const std::byte> bytes) {
-                                       sum = ferry::Crc32(sum, bytes);
-                                     }),
-                          "read back"));
-  return sum;
+  return Checked(lane->Read(from, size_bytes,
+                            [&hash](std::span<const std::byte> bytes) {
+                              hash.Add(bytes);
+                            }),
+                 "read back");
 }
 
 absl::Status CudaDevice::Health() const {

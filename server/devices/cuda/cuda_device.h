@@ -64,8 +64,8 @@ class CudaDevice final : public Device {
                       std::span<const std::byte> from_host) override;
   absl::Status CopyOut(std::span<std::byte> to_host,
                        const std::byte* from) override;
-  absl::StatusOr<uint32_t> Crc32(uint32_t seed, const std::byte* from,
-                                 uint64_t size_bytes) override;
+  absl::Status AddTo(Hash& hash, const std::byte* from,
+                     uint64_t size_bytes) override;
   absl::Status Health() const override ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status RegisterHost(std::span<std::byte> host) override;
   void UnregisterHost(std::span<std::byte> host) override;
