@@ -3,7 +3,8 @@
 //
 // It is at once gRPC's reactor and the scheduler's request: gRPC's thread
 // decodes and submits, a lane's thread (or gRPC's, as the Scheduler decides)
-// encodes and finishes, and no third one is needed. A protocol derives from it and says how to decode and encode.
+// encodes and finishes, and no third one is needed. A protocol derives from it
+// and says how to decode and encode.
 //
 // Owns:     itself: gRPC's OnDone, which comes after the handler has returned,
 //           after Finish and after OnCancel, deletes it. So nothing may touch
