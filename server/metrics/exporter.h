@@ -3,8 +3,8 @@
 // One GET, one answer, one closed connection: all that a scrape needs. It is
 // ours because prometheus-cpp's own (on CivetWeb) throws on a busy port, adds
 // metrics that are not in the catalogue, and takes two seconds to stop; and
-// Debian's cpp-httplib (0.11) cannot be stopped before it runs, nor says when it
-// does, and waits for silent clients when it stops.
+// Debian's cpp-httplib (0.11) cannot be stopped before it runs, nor says when
+// it does, and waits for silent clients when it stops.
 //
 // Owns:     the listening socket and the threads that answer; the Metrics and
 //           what its collectors borrow outlive it.
