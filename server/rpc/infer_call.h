@@ -9,8 +9,8 @@
 // Owns:     itself: gRPC's OnDone, which comes after the handler has returned,
 //           after Finish and after OnCancel, deletes it. So nothing may touch
 //           it after Finish but gRPC.
-// Threads:  Start on gRPC's, Done on a lane's (or inside Start); OnCancel on
-//           any, beside either.
+// Threads:  Start on gRPC's, Done on a lane's (or inside Start or OnCancel);
+//           OnCancel on any, beside either.
 // Units:    bytes.
 // Fails:    as ferry.v1.InferenceService.Infer says.
 
@@ -67,7 +67,7 @@ class InferCall : public grpc::ServerUnaryReactor, public InferRequest {
 
  private:
   void Done(const absl::StatusOr<InferAnswer>& answer) final;
-  void OnCancel() final { cancelled = true; }
+  void OnCancel() final { rooms_.scheduler.Cancel(*this); }
   void OnDone() final { delete this; }
   // Both are so short that handing them to another thread, as gRPC does with
   // reactions of which it does not know, would cost more than a lane's whole

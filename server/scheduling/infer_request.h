@@ -2,11 +2,12 @@
 //
 // Whoever submits it derives from it, keeps what the inputs borrow alive, and
 // is told the end by Done: exactly once, from a lane's thread (or from the
-// caller of Submit when it was refused).
+// caller of Submit when it was refused, or of Cancel).
 //
 // Owns:     its place in the queue. The tensors in `inputs` borrow from the
 //           derived class.
-// Threads:  one thread at a time: the submitter, then the lane.
+// Threads:  one thread at a time: the submitter, then the lane; Cancel beside
+//           either.
 // Units:    absl times.
 
 #ifndef SERVER_SCHEDULING_INFER_REQUEST_H_
@@ -42,10 +43,6 @@ class InferRequest {
   std::vector<std::string> outputs;  // Names; empty: all.
   absl::Time deadline = absl::InfiniteFuture();
 
-  // May be set by any thread at any time: the client is gone. A request that
-  // has not started ends with CANCELLED.
-  std::atomic<bool> cancelled{false};
-
   // The end. `answer` borrows, from `inputs` too: encode it before returning.
   // `this` may be destroyed in it.
   virtual void Done(const absl::StatusOr<InferAnswer>& answer) = 0;
@@ -55,7 +52,8 @@ class InferRequest {
   friend class RequestQueue;
   ModelTable::Admission admission_;
   absl::Duration submitted_at_;  // Monotonic.
-  int followed_ = 0;             // Devices it was sent on to.
+  std::atomic<bool> cancelled_{false};
+  int followed_ = 0;  // Devices it was sent on to.
 };
 
 }  // namespace ferry

@@ -1,5 +1,7 @@
 #include "server/scheduling/request_queue.h"
 
+#include <algorithm>
+
 #include "server/base/clock.h"
 #include "server/base/invariant.h"
 
@@ -73,6 +75,16 @@ void RequestQueue::GiveBack() {
     wake = !requests_.empty() || closed_;
   }
   if (wake) changed_.NotifyOne();
+}
+
+bool RequestQueue::Remove(const InferRequest& request) {
+  MutexLock lock(mutex_);
+  const auto found = std::ranges::find(requests_, &request);
+  if (found == requests_.end()) return false;
+  requests_.erase(found);
+  --load_;
+  Show();
+  return true;
 }
 
 std::deque<InferRequest*> RequestQueue::TakeAll() {

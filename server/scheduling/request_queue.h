@@ -48,6 +48,9 @@ class RequestQueue {
   bool Borrow();
   void GiveBack();
 
+  // Takes one that waits out of its turn; false when it does not wait here.
+  bool Remove(const InferRequest& request);
+
   // What is waiting now; whoever calls this owns the requests' ends.
   std::deque<InferRequest*> TakeAll();
 

@@ -32,6 +32,11 @@ constexpr int kFollowMax = 64;
 // brings it.
 constexpr absl::Duration kShortRunMax = absl::Microseconds(50);
 
+// A client's own timer ends its call some time before the deadline that it sent
+// is over here: that one was late by the way, and rounded up by gRPC to 1%.
+constexpr absl::Duration kDeadlineLateMax = absl::Milliseconds(10);
+constexpr double kDeadlineRoundedMax = 0.01;
+
 absl::Status Draining() {
   return absl::UnavailableError("the server is draining; use another");
 }
@@ -97,6 +102,7 @@ struct Scheduler::Lanes {
   void RunOne(InferRequest& request, DeviceId device, RequestQueue* borrowed);
   absl::StatusOr<std::optional<Execution>> Execute(InferRequest& request,
                                                    DeviceId device);
+  static absl::Status GivenUp(const InferRequest& request);
   void Follow(InferRequest& request);
   void Answer(InferRequest& request, Execution execution);
   absl::Status Route(InferRequest& request);
@@ -161,6 +167,15 @@ void Scheduler::Submit(InferRequest& request) {
   }
 }
 
+void Scheduler::Cancel(InferRequest& request) {
+  request.cancelled_ = true;
+  for (auto& [device, place] : lanes_->places) {
+    if (!place.queue.Remove(request)) continue;
+    lanes_->End(request, lanes_->GivenUp(request));
+    return;
+  }
+}
+
 // On the caller's thread, as the lane of the cpu that it borrows; false when
 // the request is not known to be short or no lane is idle.
 bool Scheduler::Lanes::RunHere(InferRequest& request) {
@@ -218,18 +233,29 @@ void Scheduler::Lanes::RunOne(InferRequest& request, DeviceId device,
   }
 }
 
+// Why it need not run any more, or OK.
+absl::Status Scheduler::Lanes::GivenUp(const InferRequest& request) {
+  if (request.deadline != absl::InfiniteFuture()) {
+    const absl::Duration left = request.deadline - absl::Now();
+    const absl::Duration waited =
+        RealClock().Monotonic() - request.submitted_at_;
+    const absl::Duration early =
+        kDeadlineLateMax + kDeadlineRoundedMax * (waited + left);
+    if (left <= (request.cancelled_ ? early : absl::ZeroDuration())) {
+      return absl::DeadlineExceededError(
+          absl::StrCat("model \"", request.admission_.model(),
+                       "\": the deadline passed while it waited in the queue"));
+    }
+  }
+  return request.cancelled_ ? absl::CancelledError("the client went away")
+                            : absl::OkStatus();
+}
+
 // What only a lane may do. Nothing when the model is no longer on `device`.
 absl::StatusOr<std::optional<Execution>> Scheduler::Lanes::Execute(
     InferRequest& request, DeviceId device) {
   const absl::Duration started = RealClock().Monotonic();
-  // First: a server of gRPC's cancels a call whose deadline passes.
-  if (request.deadline != absl::InfiniteFuture() &&
-      absl::Now() >= request.deadline) {
-    return absl::DeadlineExceededError(
-        absl::StrCat("model \"", request.admission_.model(),
-                     "\": the deadline passed while it waited in the queue"));
-  }
-  if (request.cancelled) return absl::CancelledError("the client went away");
+  RETURN_IF_ERROR(GivenUp(request));
   ModelTable::Pin pin = table.PinOn(request.admission_, device);
   if (!pin) return std::nullopt;
   RETURN_IF_ERROR(pin.CheckInputs(request.inputs));

@@ -14,7 +14,7 @@
 //           submitter and must live until Done.
 // Threads:  thread-safe. Submit waits for another request for some microseconds
 //           at most, and runs models itself only as said, one thread at a time.
-//           Done is called on a lane, or in Submit.
+//           Done is called on a lane, in Submit or in Cancel.
 // Units:    absl times.
 // Fails:    through Done: NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED as
 //           ModelTable; DEADLINE_EXCEEDED on leaving the queue too late;
@@ -46,6 +46,11 @@ class Scheduler {
   Scheduler& operator=(const Scheduler&) = delete;
 
   void Submit(InferRequest& request);
+
+  // Whoever asked is gone: a request that has not started ends without running,
+  // at once when it waits for a lane. From any thread, until Done; a request
+  // that was not submitted yet ends when it is.
+  void Cancel(InferRequest& request);
 
   // Refuses requests from now on.
   void Refuse();

@@ -123,6 +123,7 @@ TEST_F(QueuedInferTest, ARequestThatExpiresIsNotRun) {
   EXPECT_THAT(ahead.End(), IsOk());
   server_.server->Shutdown(absl::InfiniteDuration());  // All have ended.
   EXPECT_FALSE(Counted("twice", "run"));
+  ExpectCount("twice", "DEADLINE_EXCEEDED", 1);
 }
 
 TEST_F(QueuedInferTest, ARequestWhoseClientLeftIsNotRun) {
@@ -132,6 +133,13 @@ TEST_F(QueuedInferTest, ARequestWhoseClientLeftIsNotRun) {
   AwaitQueued("twice");
   queued.Leave();
   EXPECT_THAT(queued.End(), StatusIs(absl::StatusCode::kCancelled));
+  // Its place is free before a lane gets there.
+  while (server_.pool.table->Get("twice")->queued_requests > 0) {
+    std::this_thread::yield();
+  }
+  EXPECT_THAT(server_.pool.metrics.Text(),
+              HasSubstr("ferry_infer_step_seconds_count{model=\"slow\",step="
+                        "\"run\"} 0\n"));
   EXPECT_THAT(ahead.End(), IsOk());
   server_.server->Shutdown(absl::InfiniteDuration());
   EXPECT_FALSE(Counted("twice", "run"));

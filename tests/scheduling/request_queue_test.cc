@@ -45,6 +45,20 @@ TEST(RequestQueueTest, CountsWhatWaitsAndWhatRuns) {
   EXPECT_EQ(queue.load(), 0);
 }
 
+TEST(RequestQueueTest, RemovesOneThatWaitsAndNoOther) {
+  RequestQueue queue;
+  NamedRequest first;
+  NamedRequest second;
+  NamedRequest third;
+  for (NamedRequest* request : {&first, &second, &third}) queue.Push(*request);
+  EXPECT_TRUE(queue.Remove(second));
+  EXPECT_FALSE(queue.Remove(second));
+  EXPECT_EQ(queue.load(), 2);
+  EXPECT_EQ(queue.Pop(), &first);
+  EXPECT_FALSE(queue.Remove(first)) << "it runs";
+  EXPECT_EQ(queue.Pop(), &third);
+}
+
 TEST(RequestQueueTest, WakesALaneThatSleeps) {
   RequestQueue queue;
   NamedRequest request;

@@ -184,15 +184,47 @@ TEST_F(SchedulerTest, EndsLateAndCancelledRequestsWithoutRunningThem) {
   EXPECT_THAT(late.end.get(), StatusIs(absl::StatusCode::kDeadlineExceeded));
 
   FloatRequest cancelled("twice", 3);
-  cancelled.cancelled = true;
+  scheduler_->Cancel(cancelled);
   scheduler_->Submit(cancelled);
   EXPECT_THAT(cancelled.end.get(), StatusIs(absl::StatusCode::kCancelled));
 
   FloatRequest both("twice", 3);
   both.deadline = absl::UnixEpoch();
-  both.cancelled = true;
+  scheduler_->Cancel(both);
   scheduler_->Submit(both);
   EXPECT_THAT(both.end.get(), StatusIs(absl::StatusCode::kDeadlineExceeded));
+}
+
+TEST_F(SchedulerTest, ARequestThatIsCancelledLeavesTheQueueAtOnce) {
+  std::promise<void> hold;
+  FloatRequest running("twice", 3);
+  running.hold = &hold;
+  scheduler_->Submit(running);
+  while (pool_.table->Get("twice")->queued_requests > 0) {
+    std::this_thread::yield();
+  }
+  FloatRequest cancelled("twice", 4);
+  FloatRequest timed_out("twice", 5);
+  timed_out.deadline = absl::Now() + absl::Milliseconds(5);
+  FloatRequest early("twice", 6);
+  early.deadline = absl::Now() + absl::Hours(1);
+  FloatRequest waits("twice", 7);
+  for (FloatRequest* request : {&cancelled, &timed_out, &early, &waits}) {
+    scheduler_->Submit(*request);
+  }
+  for (FloatRequest* request : {&cancelled, &timed_out, &early}) {
+    scheduler_->Cancel(*request);
+  }
+  // While the lane is still busy.
+  EXPECT_THAT(cancelled.end.get(), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_THAT(timed_out.end.get(),
+              StatusIs(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_THAT(early.end.get(), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_EQ(pool_.table->Get("twice")->queued_requests, 1);
+  scheduler_->Cancel(running);  // Too late: it runs.
+  hold.set_value();
+  EXPECT_THAT(running.end.get(), IsOk());
+  EXPECT_THAT(waits.end.get(), IsOk());
 }
 
 TEST_F(SchedulerTest, RefusesRequestsOnceDrained) {
