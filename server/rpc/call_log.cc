@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "server/base/ids.h"
 #include "server/base/log.h"
 
 namespace ferry {
@@ -26,7 +27,8 @@ void LogCallEnd(std::string_view method, std::string_view model,
   if (status.ok()) return;
   Log(LevelOf(status.code()), "rpc failed",
       {{"method", method},
-       {"model", model},
+       // Of any length, when it was refused.
+       {"model", model.substr(0, kModelNameLengthMax)},
        {"code", absl::StatusCodeToString(status.code())},
        {"error", std::string(status.message())},
        {"peer", context.peer()}});

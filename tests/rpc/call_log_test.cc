@@ -32,6 +32,14 @@ TEST(CallLogTest, TellsWhatWasAskedAndWhatWentWrong) {
   EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1);
 }
 
+TEST(CallLogTest, CutsANameThatNoModelHas) {
+  const grpc::CallbackServerContext context;
+  testing::internal::CaptureStderr();
+  LogCallEnd("LoadModel", std::string(1'000'000, 'm'), context,
+             absl::InvalidArgumentError("no name"));
+  EXPECT_LT(testing::internal::GetCapturedStderr().size(), 1000u);
+}
+
 TEST(CallLogTest, CallsOnlyTheServersOwnFaultsErrors) {
   for (const auto code :
        {absl::StatusCode::kInternal, absl::StatusCode::kDataLoss,
