@@ -5,28 +5,36 @@
 //
 // LINK 0 is a link as fast as memory. Prints one JSON object: for cpu to sim
 // and for sim to sim the bytes per second of each round's move (its copy step,
-// and as a whole) and of the raw copy beside it.
+// and as a whole), and beside it of the raw copy on one core, and of a copy on
+// two that hashes what it wrote: the least that a checked move can do.
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string>
-#include <vector>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 
+#include "server/base/hash.h"
 #include "tests/support/test_pool.h"
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using ferry::MoveStep;
+
+constexpr uint64_t kPieceBytes = uint64_t{512} << 10;
 
 struct Series {
-  std::string raw, copy, total;
-  void Add(double raw_rate, double copy_rate, double total_rate) {
+  std::string raw, hashed, copy, total;
+  void Add(double raw_rate, double hashed_rate, double copy_rate,
+           double total_rate) {
     const char* comma = raw.empty() ? "" : ",";
     absl::StrAppend(&raw, comma, raw_rate);
+    absl::StrAppend(&hashed, comma, hashed_rate);
     absl::StrAppend(&copy, comma, copy_rate);
     absl::StrAppend(&total, comma, total_rate);
   }
@@ -47,28 +55,50 @@ int main(int argc, char** argv) {
   ferry::SaveScaleModel(pool.models / "model.pt", 2, size_bytes);
   if (!pool.Load("model", {"cpu"}).ok()) return 1;
 
-  // A raw copy: the device's own CopyIn, one call, warm host memory.
+  // The device's own calls, warm host memory.
   auto host = *pool.weights->Take(ferry::DeviceId{}, size_bytes);
   memset(host.data(), 1, size_bytes);
-  const auto raw_rate = [&](const char* name) {
+  const auto rate_of = [&](const char* name, const auto& copy) {
     const ferry::DeviceId id = *ferry::DeviceId::Parse(name);
     auto to = *pool.weights->Take(id, size_bytes);
     const auto begin = Clock::now();
-    const auto copied =
-        to.device().CopyIn(to.data(), {host.data(), size_bytes});
+    copy(to);
     const double seconds =
         std::chrono::duration<double>(Clock::now() - begin).count();
-    if (!copied.ok()) std::exit(1);
     return static_cast<double>(size_bytes) / seconds;
+  };
+  const auto copy_raw = [&](const ferry::WeightSet& to) {
+    if (!to.device().CopyIn(to.data(), {host.data(), size_bytes}).ok()) {
+      std::exit(1);
+    }
+  };
+  const auto copy_and_hash = [&](const ferry::WeightSet& to) {
+    std::atomic<uint64_t> next = 0;
+    const auto work = [&] {
+      ferry::Hash hash;
+      for (uint64_t at = 0; (at = next.fetch_add(kPieceBytes)) < size_bytes;) {
+        const uint64_t piece = std::min(kPieceBytes, size_bytes - at);
+        if (!to.device()
+                 .CopyIn(to.data() + at, {host.data() + at, piece})
+                 .ok() ||
+            !to.device().AddTo(hash, to.data() + at, piece).ok()) {
+          std::exit(1);
+        }
+      }
+    };
+    std::thread other(work);
+    work();
+    other.join();
   };
   Series from_cpu;
   Series from_sim;
   const auto round = [&](const char* to, Series* series) {
-    const double raw = raw_rate(to);
+    const double raw = rate_of(to, copy_raw);
+    const double hashed = rate_of(to, copy_and_hash);
     const auto moved = pool.Migrate("model", {to});
     if (!moved.ok()) std::exit(1);
     if (series == nullptr) return;
-    series->Add(raw, moved->report->bytes_per_second,
+    series->Add(raw, hashed, moved->report->bytes_per_second,
                 static_cast<double>(size_bytes) /
                     absl::ToDoubleSeconds(moved->report->total));
   };
@@ -79,9 +109,10 @@ int main(int argc, char** argv) {
   }
   for (const auto& [name, series] : {std::pair("cpu_to_sim", &from_cpu),
                                      std::pair("sim_to_sim", &from_sim)}) {
-    std::printf("%s\"%s\":{\"raw\":[%s],\"copy\":[%s],\"total\":[%s]}",
-                name[0] == 'c' ? "{" : ",", name, series->raw.c_str(),
-                series->copy.c_str(), series->total.c_str());
+    std::printf(
+        "%s\"%s\":{\"raw\":[%s],\"hashed\":[%s],\"copy\":[%s],\"total\":[%s]}",
+        name[0] == 'c' ? "{" : ",", name, series->raw.c_str(),
+        series->hashed.c_str(), series->copy.c_str(), series->total.c_str());
   }
   std::printf("}\n");
   return 0;
