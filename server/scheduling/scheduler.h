@@ -48,8 +48,8 @@ class Scheduler {
   void Submit(InferRequest& request);
 
   // Whoever asked is gone: a request that has not started ends without running,
-  // at once when it waits for a lane. From any thread, until Done; a request
-  // that was not submitted yet ends when it is.
+  // at once when it waits for a lane; one that runs is let be. From any thread,
+  // as long as `request` lives.
   void Cancel(InferRequest& request);
 
   // Refuses requests from now on.
