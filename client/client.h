@@ -53,7 +53,7 @@ struct LoadRequest {
   // "cpu", "sim:0", "cuda:1", several for replicas. Empty: the server chooses.
   std::vector<std::string> devices = {};
   std::string path = {};  // Below a model directory. Empty: found by the name.
-  int64_t version = 0;    // 0: the highest there is.
+  int64_t version = 0;    // 0: the highest that has its file.
 };
 
 struct MigrateRequest {

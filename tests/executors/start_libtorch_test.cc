@@ -14,7 +14,7 @@
 namespace ferry {
 namespace {
 
-TEST(StartLibTorchTest, SetsThreadsAndTheExecutorAndSilencesWhatTheyPrint) {
+TEST(StartLibTorchTest, SetsThreadsAndTheExecutorAndSilencesLibTorch) {
   const int former = at::get_num_threads();
   StartLibTorch(1);
   EXPECT_EQ(at::get_num_threads(), 1);

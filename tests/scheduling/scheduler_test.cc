@@ -68,6 +68,14 @@ class SchedulerTest : public testing::Test {
     ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
   }
 
+  // Until it has left the queue for the only lane.
+  void SubmitAndAwaitRun(FloatRequest& request) {
+    scheduler_->Submit(request);
+    while (pool_.table->Get(request.model)->queued_requests > 0) {
+      std::this_thread::yield();
+    }
+  }
+
   TestPool pool_;
   std::unique_ptr<Scheduler> scheduler_ = std::make_unique<Scheduler>(
       pool_.devices->devices(), 1, *pool_.table, pool_.metrics);
@@ -199,10 +207,7 @@ TEST_F(SchedulerTest, ARequestThatIsCancelledLeavesTheQueueAtOnce) {
   std::promise<void> hold;
   FloatRequest running("twice", 3);
   running.hold = &hold;
-  scheduler_->Submit(running);
-  while (pool_.table->Get("twice")->queued_requests > 0) {
-    std::this_thread::yield();
-  }
+  SubmitAndAwaitRun(running);
   FloatRequest cancelled("twice", 4);
   FloatRequest timed_out("twice", 5);
   timed_out.deadline = absl::Now() + absl::Milliseconds(5);
@@ -312,11 +317,7 @@ TEST_F(SchedulerTest, ADrainEndsWhatIsQueuedWhenItsLimitPasses) {
   std::promise<void> hold;
   FloatRequest running("twice", 3);
   running.hold = &hold;
-  scheduler_->Submit(running);
-  // Behind it, once it is known to have left the queue.
-  while (pool_.table->Get("twice")->queued_requests > 0) {
-    std::this_thread::yield();
-  }
+  SubmitAndAwaitRun(running);
   FloatRequest queued("twice", 4);
   scheduler_->Submit(queued);
   EXPECT_FALSE(scheduler_->Drain(absl::Milliseconds(1)));
