@@ -144,7 +144,7 @@ class ValueReader {
 };
 
 // One overload for each alternative of Value.
-struct ToJson {
+struct ValueWriter {
   Json operator()(const None&) const { return nullptr; }
   Json operator()(const Tensor& tensor) const { return TensorToJson(tensor); }
   Json operator()(int64_t number) const { return number; }
@@ -198,7 +198,7 @@ absl::StatusOr<std::vector<NamedValue>> InputsFromJson(
 }
 
 Json ValueToJson(const Value& value) {
-  return std::visit(ToJson(), value.value);
+  return std::visit(ValueWriter(), value.value);
 }
 
 }  // namespace ferry::client

@@ -11,20 +11,13 @@
 #include "server/rpc/kserve_infer_call.h"
 #include "server/rpc/kserve_model.h"
 #include "server/rpc/status_codec.h"
+#include "server/rpc/unary_answer.h"
 
 namespace ferry {
 namespace {
 
 using Context = KServeService::Context;
 using Unary = KServeService::Unary;
-
-Unary* Answer(std::string_view method, std::string_view model, Context& context,
-              const absl::Status& status) {
-  LogCallEnd(method, model, context, status);
-  Unary* reactor = context.DefaultReactor();
-  reactor->Finish(ToGrpc(status));
-  return reactor;
-}
 
 constexpr std::string_view kUseModelService =
     "use ferry.v1.ModelService, or ferryctl";
@@ -34,7 +27,7 @@ constexpr std::string_view kSendTensors =
 // Ends a call to a method that is not served; `instead` says what to do.
 Unary* Refuse(std::string_view method, Context& context,
               std::string_view instead) {
-  return Answer(
+  return AnswerAtOnce(
       method, "", context,
       absl::UnimplementedError(absl::StrCat(
           AbslView(method), " is not served here: ", AbslView(instead))));
@@ -84,14 +77,14 @@ Unary* KServeService::ServerLive(Context* context,
                                  const inference::ServerLiveRequest*,
                                  inference::ServerLiveResponse* response) {
   response->set_live(true);
-  return Answer("ServerLive", "", *context, absl::OkStatus());
+  return AnswerAtOnce("ServerLive", "", *context, absl::OkStatus());
 }
 
 Unary* KServeService::ServerReady(Context* context,
                                   const inference::ServerReadyRequest*,
                                   inference::ServerReadyResponse* response) {
   response->set_ready(ready_ && !draining_);
-  return Answer("ServerReady", "", *context, absl::OkStatus());
+  return AnswerAtOnce("ServerReady", "", *context, absl::OkStatus());
 }
 
 Unary* KServeService::ModelReady(Context* context,
@@ -103,7 +96,7 @@ Unary* KServeService::ModelReady(Context* context,
   if (absl::IsNotFound(status)) status = absl::OkStatus();  // Not ready.
   response->set_ready(model.ok() && (model->state == ModelState::kServing ||
                                      model->state == ModelState::kMigrating));
-  return Answer("ModelReady", request->name(), *context, status);
+  return AnswerAtOnce("ModelReady", request->name(), *context, status);
 }
 
 Unary* KServeService::ServerMetadata(
@@ -111,7 +104,7 @@ Unary* KServeService::ServerMetadata(
     inference::ServerMetadataResponse* response) {
   response->set_name("ferry");
   response->set_version(version_);
-  return Answer("ServerMetadata", "", *context, absl::OkStatus());
+  return AnswerAtOnce("ServerMetadata", "", *context, absl::OkStatus());
 }
 
 Unary* KServeService::ModelMetadata(
@@ -120,7 +113,8 @@ Unary* KServeService::ModelMetadata(
   const absl::StatusOr<ModelSnapshot> model =
       FindLoaded(rooms_.table, request->name(), request->version());
   if (model.ok()) EncodeKServeMetadata(*model, *response);
-  return Answer("ModelMetadata", request->name(), *context, model.status());
+  return AnswerAtOnce("ModelMetadata", request->name(), *context,
+                      model.status());
 }
 
 Unary* KServeService::ModelConfig(Context* context,
@@ -129,7 +123,7 @@ Unary* KServeService::ModelConfig(Context* context,
   const absl::StatusOr<ModelSnapshot> model =
       FindLoaded(rooms_.table, request->name(), request->version());
   if (model.ok()) EncodeKServeConfig(*model, *response->mutable_config());
-  return Answer("ModelConfig", request->name(), *context, model.status());
+  return AnswerAtOnce("ModelConfig", request->name(), *context, model.status());
 }
 
 Unary* KServeService::ModelInfer(Context* context,

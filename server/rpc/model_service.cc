@@ -14,21 +14,11 @@
 #include "server/rpc/model_codec.h"
 #include "server/rpc/move_call.h"
 #include "server/rpc/status_codec.h"
+#include "server/rpc/unary_answer.h"
 #include "server/rpc/watch_call.h"
 
 namespace ferry {
 namespace {
-
-// Ends a call that has nothing to wait for.
-grpc::ServerUnaryReactor* Answer(std::string_view method,
-                                 std::string_view model,
-                                 grpc::CallbackServerContext& context,
-                                 const absl::Status& status) {
-  LogCallEnd(method, model, context, status);
-  grpc::ServerUnaryReactor* reactor = context.DefaultReactor();
-  reactor->Finish(ToGrpc(status));
-  return reactor;
-}
 
 absl::StatusOr<Destination> ParseDestination(
     const google::protobuf::RepeatedPtrField<std::string>& devices) {
@@ -136,7 +126,7 @@ grpc::ServerUnaryReactor* ModelService::GetModel(
     status = model.status();
     if (status.ok()) EncodeModel(*model, *response->mutable_model());
   }
-  return Answer("GetModel", request->name(), *context, status);
+  return AnswerAtOnce("GetModel", request->name(), *context, status);
 }
 
 grpc::ServerUnaryReactor* ModelService::ListModels(
@@ -145,7 +135,7 @@ grpc::ServerUnaryReactor* ModelService::ListModels(
   for (const ModelSnapshot& model : rooms_.table.List()) {
     EncodeModel(model, *response->add_models());
   }
-  return Answer("ListModels", "", *context, absl::OkStatus());
+  return AnswerAtOnce("ListModels", "", *context, absl::OkStatus());
 }
 
 grpc::ServerWriteReactor<v1::WatchModelsResponse>* ModelService::WatchModels(
@@ -180,17 +170,17 @@ grpc::ServerUnaryReactor* ModelService::ListDevices(
       }
     }
   }
-  return Answer("ListDevices", "", *context, absl::OkStatus());
+  return AnswerAtOnce("ListDevices", "", *context, absl::OkStatus());
 }
 
 grpc::ServerUnaryReactor* ModelService::ListMoves(
     grpc::CallbackServerContext* context, const v1::ListMovesRequest* request,
     v1::ListMovesResponse* response) {
   if (request->moves_max() < 0) {
-    return Answer("ListMoves", request->model(), *context,
-                  absl::InvalidArgumentError(absl::StrCat(
-                      "moves_max ", request->moves_max(),
-                      ": must not be negative; 0 is all that are kept")));
+    return AnswerAtOnce("ListMoves", request->model(), *context,
+                        absl::InvalidArgumentError(absl::StrCat(
+                            "moves_max ", request->moves_max(),
+                            ": must not be negative; 0 is all that are kept")));
   }
   for (const MoveReport& move : rooms_.table.Moves()) {
     if (!request->model().empty() && move.model != request->model()) continue;
@@ -200,7 +190,8 @@ grpc::ServerUnaryReactor* ModelService::ListMoves(
     }
     EncodeReport(move, *response->add_moves());
   }
-  return Answer("ListMoves", request->model(), *context, absl::OkStatus());
+  return AnswerAtOnce("ListMoves", request->model(), *context,
+                      absl::OkStatus());
 }
 
 }  // namespace ferry

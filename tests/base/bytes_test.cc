@@ -11,7 +11,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::bytes_test {
 namespace {
 
 constexpr uint64_t kBytesMax = std::numeric_limits<uint64_t>::max();
@@ -105,4 +105,4 @@ TEST(BytesTest, WritesTheLargestUnitThatFits) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::bytes_test

@@ -6,7 +6,7 @@
 
 #include "tests/support/fake_clock.h"
 
-namespace ferry {
+namespace ferry::clock_test {
 namespace {
 
 TEST(RealClockTest, NeverRunsBackwards) {
@@ -43,4 +43,4 @@ TEST(StopwatchTest, ALapStartsItAnew) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::clock_test

@@ -10,7 +10,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ferry {
+namespace ferry::crc32_test {
 namespace {
 
 std::span<const std::byte> Bytes(std::string_view text) {
@@ -60,4 +60,4 @@ TEST(Crc32Test, JoinsAcrossFourGibibytes) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::crc32_test

@@ -10,7 +10,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ferry {
+namespace ferry::hash_test {
 namespace {
 
 std::span<const std::byte> Bytes(std::string_view text) {
@@ -63,4 +63,4 @@ TEST(HashTest, TellsOneBitApart) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::hash_test

@@ -13,7 +13,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::ids_test {
 namespace {
 
 TEST(ModelNameTest, TakesWhatTheRuleAllows) {
@@ -75,4 +75,4 @@ TEST(ShownTest, StaysPrintableAndShort) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::ids_test

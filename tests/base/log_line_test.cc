@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-namespace ferry {
+namespace ferry::log_line_test {
 namespace {
 
 const absl::Time kTime =
@@ -91,4 +91,4 @@ TEST(LogLineTest, SurvivesEveryByte) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::log_line_test

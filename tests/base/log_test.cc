@@ -12,7 +12,7 @@
 
 #include "server/base/worker.h"
 
-namespace ferry {
+namespace ferry::log_test {
 namespace {
 
 class LogTest : public testing::Test {
@@ -63,4 +63,4 @@ TEST_F(LogTest, NeverCutsALineWithAnother) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::log_test

@@ -8,7 +8,7 @@
 
 #include "server/base/worker.h"
 
-namespace ferry {
+namespace ferry::mutex_test {
 namespace {
 
 TEST(CondVarTest, WakesTheOneWhoWaits) {
@@ -75,4 +75,4 @@ TEST(CondVarTest, WaitsForeverWithoutOverflowing) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::mutex_test

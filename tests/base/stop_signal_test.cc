@@ -13,7 +13,7 @@
 
 #include "server/base/worker.h"
 
-namespace ferry {
+namespace ferry::stop_signal_test {
 namespace {
 
 class StopSignalTest : public testing::Test {
@@ -64,4 +64,4 @@ TEST_F(StopSignalTest, LeavesTheSignalsBlocked) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::stop_signal_test

@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ferry {
+namespace ferry::unique_fd_test {
 namespace {
 
 bool IsOpen(int fd) { return ::fcntl(fd, F_GETFD) != -1; }
@@ -51,4 +51,4 @@ TEST_F(UniqueFdTest, AReleasedOneStaysOpen) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::unique_fd_test

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ferry {
+namespace ferry::utf8_test {
 namespace {
 
 TEST(Utf8Test, AcceptsTheBordersOfEveryLength) {
@@ -40,4 +40,4 @@ TEST(Utf8Test, FindsAWrongByteAnywhere) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::utf8_test

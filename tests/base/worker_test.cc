@@ -11,7 +11,7 @@
 
 #include "server/base/mutex.h"
 
-namespace ferry {
+namespace ferry::worker_test {
 namespace {
 
 std::string OwnThreadName() {
@@ -87,4 +87,4 @@ TEST(WorkerDeathTest, DestroyingItselfIsABug) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::worker_test

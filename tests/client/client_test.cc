@@ -14,7 +14,7 @@
 #include "tests/client/fake_server.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry::client {
+namespace ferry::client::client_test {
 namespace {
 
 using testing::ElementsAre;
@@ -237,4 +237,4 @@ TEST_F(ClientTest, HealthIsOkOnlyWhileTheServerServes) {
 }
 
 }  // namespace
-}  // namespace ferry::client
+}  // namespace ferry::client::client_test

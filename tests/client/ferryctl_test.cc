@@ -18,7 +18,7 @@
 #include "tests/client/fake_server.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry::client {
+namespace ferry::client::ferryctl_test {
 namespace {
 
 using testing::AllOf;
@@ -401,4 +401,4 @@ TEST_F(FerryctlTest, CompletionScriptsKnowEveryCommand) {
 }
 
 }  // namespace
-}  // namespace ferry::client
+}  // namespace ferry::client::ferryctl_test

@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ferry::client {
+namespace ferry::client::half_test {
 namespace {
 
 TEST(HalfTest, EveryValueComesBackAsItself) {
@@ -53,4 +53,4 @@ TEST(HalfTest, RoundsToTheNearestAndTiesToEven) {
 }
 
 }  // namespace
-}  // namespace ferry::client
+}  // namespace ferry::client::half_test

@@ -12,7 +12,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry::client {
+namespace ferry::client::json_tensor_test {
 namespace {
 
 using testing::ElementsAre;
@@ -138,4 +138,4 @@ TEST(JsonTensorTest, WritesShortNumbers) {
 }
 
 }  // namespace
-}  // namespace ferry::client
+}  // namespace ferry::client::json_tensor_test

@@ -11,7 +11,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry::client {
+namespace ferry::client::json_value_test {
 namespace {
 
 using testing::HasSubstr;
@@ -139,4 +139,4 @@ TEST(JsonValueTest, WritesEveryKind) {
 }
 
 }  // namespace
-}  // namespace ferry::client
+}  // namespace ferry::client::json_value_test

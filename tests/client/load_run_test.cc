@@ -9,7 +9,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry::client {
+namespace ferry::client::load_run_test {
 namespace {
 
 InferAnswer Answer(int64_t number) {
@@ -88,4 +88,4 @@ TEST(LoadRunTest, PercentilesAreByNearestRank) {
 }
 
 }  // namespace
-}  // namespace ferry::client
+}  // namespace ferry::client::load_run_test

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <torch/csrc/jit/serialization/import.h>
 
-namespace ferry {
+namespace ferry::make_model_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -105,4 +105,4 @@ TEST_F(MakeModelTest, RefusesWhatItCannotMakeAndLeavesNothing) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::make_model_test

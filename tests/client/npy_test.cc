@@ -10,7 +10,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry::client {
+namespace ferry::client::npy_test {
 namespace {
 
 using testing::ElementsAre;
@@ -132,4 +132,4 @@ TEST(NpyTest, RefusesWhatIsNotNpyAndEveryTruncation) {
 }
 
 }  // namespace
-}  // namespace ferry::client
+}  // namespace ferry::client::npy_test

@@ -12,7 +12,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry::client {
+namespace ferry::client::random_inputs_test {
 namespace {
 
 using testing::ElementsAre;
@@ -87,4 +87,4 @@ TEST(RandomInputsTest, SaysWhatMustBeGiven) {
 }
 
 }  // namespace
-}  // namespace ferry::client
+}  // namespace ferry::client::random_inputs_test

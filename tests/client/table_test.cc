@@ -6,7 +6,7 @@
 
 #include "client/ctl/words.h"
 
-namespace ferry::client {
+namespace ferry::client::table_test {
 namespace {
 
 TEST(TableTest, AlignsTextLeftAndNumbersRight) {
@@ -63,4 +63,4 @@ TEST(WordsTest, ABarShowsItsShare) {
 }
 
 }  // namespace
-}  // namespace ferry::client
+}  // namespace ferry::client::table_test

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ferry::client {
+namespace ferry::client::type_name_test {
 namespace {
 
 using Kind = TypeName::Kind;
@@ -43,4 +43,4 @@ TEST(TypeNameTest, EndlessNestingEnds) {
 }
 
 }  // namespace
-}  // namespace ferry::client
+}  // namespace ferry::client::type_name_test

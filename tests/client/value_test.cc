@@ -9,7 +9,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry::client {
+namespace ferry::client::value_test {
 namespace {
 
 TEST(ValueTest, EveryDtypeIsFoundByItsName) {
@@ -48,4 +48,4 @@ TEST(ValueTest, TensorBytesMultipliesWithoutOverflow) {
 }
 
 }  // namespace
-}  // namespace ferry::client
+}  // namespace ferry::client::value_test

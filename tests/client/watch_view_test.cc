@@ -8,7 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace ferry::client {
+namespace ferry::client::watch_view_test {
 namespace {
 
 using testing::HasSubstr;
@@ -113,4 +113,4 @@ TEST_F(WatchViewTerminalTest, ABarFitsTheTerminal) {
 }
 
 }  // namespace
-}  // namespace ferry::client
+}  // namespace ferry::client::watch_view_test

@@ -10,7 +10,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry::client {
+namespace ferry::client::wire_test {
 namespace {
 
 TEST(WireTest, RefusesTensorsThatDoNotAddUp) {
@@ -46,4 +46,4 @@ TEST(WireTest, AStateFromTheFutureIsUnspecified) {
 }
 
 }  // namespace
-}  // namespace ferry::client
+}  // namespace ferry::client::wire_test

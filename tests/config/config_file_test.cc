@@ -9,7 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace ferry {
+namespace ferry::config_file_test {
 namespace {
 
 using testing::ElementsAre;
@@ -109,4 +109,4 @@ TEST(ConfigFileTest, TakesAnEmptyFileAndRefusesAHugeOne) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::config_file_test

@@ -15,7 +15,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::config_test {
 namespace {
 
 using testing::ElementsAre;
@@ -307,4 +307,4 @@ TEST_F(ConfigTest, DescribesEverySettingAndItsSource) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::config_test

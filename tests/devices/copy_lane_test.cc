@@ -13,7 +13,7 @@
 
 #include "tests/devices/fake_cuda.h"
 
-namespace ferry {
+namespace ferry::copy_lane_test {
 namespace {
 
 constexpr uint64_t kStaging = CopyLane::kStagingBytes;
@@ -102,4 +102,4 @@ TEST_F(CopyLaneTest, ProbesTheContext) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::copy_lane_test

@@ -7,7 +7,7 @@
 #include "server/devices/host_memory.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::cpu_device_test {
 namespace {
 
 TEST(CpuDeviceTest, GivesMemoryThatTheHostCanUse) {
@@ -80,4 +80,4 @@ TEST(CpuDeviceDeathTest, DyingWithMemoryOutIsABug) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::cpu_device_test

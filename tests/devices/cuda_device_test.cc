@@ -12,7 +12,7 @@
 #include "tests/devices/fake_cuda.h"
 #include "tests/devices/touch.h"
 
-namespace ferry {
+namespace ferry::cuda_device_test {
 namespace {
 
 std::unique_ptr<Device> MakeCuda(uint64_t capacity_bytes) {
@@ -252,4 +252,4 @@ TEST_F(CudaDeviceDeathTest, FreeingWhatIsNotItsOwnIsABug) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::cuda_device_test

@@ -8,7 +8,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::cuda_error_test {
 namespace {
 
 TEST(CudaErrorTest, KnowsSuccess) {
@@ -37,4 +37,4 @@ TEST(CudaErrorTest, NamesDeviceActionAndError) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::cuda_error_test

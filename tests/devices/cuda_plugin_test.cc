@@ -14,7 +14,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::cuda_plugin_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -121,4 +121,4 @@ TEST_F(CudaDriverTest, NeedsThePluginWhenItShowsGpus) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::cuda_plugin_test

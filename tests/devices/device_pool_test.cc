@@ -11,7 +11,7 @@
 #include "server/devices/sim_device.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::device_pool_test {
 namespace {
 
 constexpr DeviceId kSim0{DeviceKind::kSim, 0};
@@ -74,4 +74,4 @@ TEST(DevicePoolTest, PassesOnThatTheMemoryIsNotThere) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::device_pool_test

@@ -8,7 +8,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::device_spec_test {
 namespace {
 
 using testing::AllOf;
@@ -109,4 +109,4 @@ TEST(DeviceSpecTest, ReportsEveryMistakeWithItsPlace) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::device_spec_test

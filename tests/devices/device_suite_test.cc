@@ -5,7 +5,7 @@
 #include "server/devices/cpu_device.h"
 #include "server/devices/sim_device.h"
 
-namespace ferry {
+namespace ferry::device_suite_test {
 namespace {
 
 std::unique_ptr<Device> MakeCpu(uint64_t capacity_bytes) {
@@ -29,4 +29,4 @@ INSTANTIATE_TEST_SUITE_P(ThrottledSim, DeviceSuite,
                          testing::Values(MakeThrottledSim));
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::device_suite_test

@@ -8,7 +8,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::device_test {
 namespace {
 
 TEST(DeviceIdTest, ReadsWhatItPrints) {
@@ -38,4 +38,4 @@ TEST(DeviceIdTest, NamesWhatItRefusesAndWhatIsAllowed) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::device_test

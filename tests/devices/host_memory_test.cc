@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ferry {
+namespace ferry::host_memory_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -83,4 +83,4 @@ TEST(HostMemoryHereTest, IsSomethingOnThisMachine) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::host_memory_test

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ferry {
+namespace ferry::host_ranges_test {
 namespace {
 
 class HostRangesTest : public testing::Test {
@@ -68,4 +68,4 @@ TEST_F(HostRangesDeathTest, RegisteringBytesTwiceIsABug) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::host_ranges_test

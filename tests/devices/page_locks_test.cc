@@ -12,7 +12,7 @@
 #include "server/devices/pages.h"
 #include "tests/devices/fake_cuda.h"
 
-namespace ferry {
+namespace ferry::page_locks_test {
 namespace {
 
 constexpr uint64_t kSize = 8192;
@@ -74,4 +74,4 @@ TEST_F(PageLocksDeathTest, UnlockingWhatIsNotLockedIsABug) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::page_locks_test

@@ -14,7 +14,7 @@
 #include "tests/devices/touch.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::pages_test {
 namespace {
 
 TEST(PagesTest, RoundsUpToWholePages) {
@@ -97,4 +97,4 @@ TEST(PagesDeathTest, NobodyTouchesPagesWithoutAccess) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::pages_test

@@ -13,7 +13,7 @@
 #include "tests/devices/touch.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::sim_device_test {
 namespace {
 
 using Kind = SimFault::Kind;
@@ -171,4 +171,4 @@ TEST_F(SimDeviceDeathTest, CopyingIntoOtherMemoryIsABug) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::sim_device_test

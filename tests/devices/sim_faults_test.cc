@@ -8,7 +8,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::sim_faults_test {
 namespace {
 
 using Kind = SimFault::Kind;
@@ -126,4 +126,4 @@ TEST_F(SimFaultsTest, AStalledCopyFailsWhenTheDeviceFailsMeanwhile) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::sim_faults_test

@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ferry {
+namespace ferry::sim_heap_test {
 namespace {
 
 TEST(SimHeapTest, TakesTheLowestGapThatFits) {
@@ -95,4 +95,4 @@ TEST(SimHeapTest, StaysConsistentUnderAnyOrder) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::sim_heap_test

@@ -6,7 +6,7 @@
 
 #include "server/base/clock.h"
 
-namespace ferry {
+namespace ferry::sim_link_test {
 namespace {
 
 constexpr absl::Duration kStart = absl::Hours(1);
@@ -66,4 +66,4 @@ TEST(SimLinkTest, WaitsNoShorterThanAsked) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::sim_link_test

@@ -9,7 +9,7 @@
 #include "tests/devices/touch.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::sim_memory_test {
 namespace {
 
 using Range = SimMemory::Range;
@@ -158,4 +158,4 @@ TEST_F(SimMemoryDeathTest, DyingWithMemoryOutIsABug) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::sim_memory_test

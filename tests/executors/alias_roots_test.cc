@@ -7,7 +7,7 @@
 
 #include "tests/executors/scripted.h"
 
-namespace ferry {
+namespace ferry::alias_roots_test {
 namespace {
 
 using Paths = std::set<std::vector<std::string>>;
@@ -88,4 +88,4 @@ TEST(AliasRootsTest, NumbersShareNoMemory) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::alias_roots_test

@@ -10,7 +10,7 @@
 
 #include "tests/executors/model_file.h"
 
-namespace ferry {
+namespace ferry::baked_constants_test {
 namespace {
 
 class BakedConstantsTest : public ::testing::Test {
@@ -79,4 +79,4 @@ TEST_F(BakedConstantsTest, ScalarsAreReplacedByTheirOwnedCopies) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::baked_constants_test

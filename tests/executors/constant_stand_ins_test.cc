@@ -8,7 +8,7 @@
 
 #include "tests/executors/scripted.h"
 
-namespace ferry {
+namespace ferry::constant_stand_ins_test {
 namespace {
 
 TEST(ConstantStandInsTest, NoTwoHaveOneShape) {
@@ -43,4 +43,4 @@ TEST(ConstantStandInsTest, TheOriginalsComeBack) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::constant_stand_ins_test

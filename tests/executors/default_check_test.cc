@@ -9,7 +9,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::default_check_test {
 namespace {
 
 using absl::StatusCode::kInvalidArgument;
@@ -160,4 +160,4 @@ TEST(DefaultCheckTest, NamesTheLineAndWhatStandsThere) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::default_check_test

@@ -8,7 +8,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::forward_arguments_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -53,4 +53,4 @@ TEST_F(ForwardArgumentsTest, SaysWhichInputIsMissingUnknownOrDouble) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::forward_arguments_test

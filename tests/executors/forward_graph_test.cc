@@ -11,7 +11,7 @@
 #include "tests/executors/scripted.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::forward_graph_test {
 namespace {
 
 constexpr char kTraining[] = R"(
@@ -65,4 +65,4 @@ def forward(self, x, n: int):
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::forward_graph_test

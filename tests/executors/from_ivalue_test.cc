@@ -9,7 +9,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::from_ivalue_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -117,4 +117,4 @@ TEST_F(FromIValueTest, NestingHasALimit) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::from_ivalue_test

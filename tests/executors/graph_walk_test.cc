@@ -7,7 +7,7 @@
 
 #include "tests/executors/scripted.h"
 
-namespace ferry {
+namespace ferry::graph_walk_test {
 namespace {
 
 constexpr char kSource[] = R"(
@@ -59,4 +59,4 @@ TEST(GraphWalkTest, ReadsThePathOfAnAttributeAndFollowsIt) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::graph_walk_test

@@ -9,7 +9,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::image_range_test {
 namespace {
 
 TEST(ImageRangeTest, KnowsItsOwnAddressesAndNoOthers) {
@@ -48,4 +48,4 @@ TEST(ImageRangeDeathTest, ReservedAddressesCannotBeRead) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::image_range_test

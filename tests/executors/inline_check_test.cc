@@ -11,7 +11,7 @@
 #include "tests/executors/scripted.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::inline_check_test {
 namespace {
 
 // f0(x) returns x + 1; each further one calls the one before `times` times.
@@ -43,4 +43,4 @@ TEST(InlineCheckTest, CallsThatAreTooDeepAreRefused) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::inline_check_test

@@ -13,7 +13,7 @@
 #include "tests/support/status_matchers.h"
 #include "tests/support/torch_models.h"
 
-namespace ferry {
+namespace ferry::instance_module_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -81,4 +81,4 @@ TEST(InstanceModuleTest, BindingReadsNoWeight) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::instance_module_test

@@ -22,7 +22,7 @@
 #include "tests/support/status_matchers.h"
 #include "tests/support/torch_models.h"
 
-namespace ferry {
+namespace ferry::instance_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -401,4 +401,4 @@ INSTANTIATE_TEST_SUITE_P(Models, StreamTest,
                          [](const auto& info) { return info.param; });
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::instance_test

@@ -7,7 +7,7 @@
 
 #include "tests/executors/scripted.h"
 
-namespace ferry {
+namespace ferry::ivalue_walk_test {
 namespace {
 
 int Count(const c10::IValue& value) {
@@ -37,4 +37,4 @@ TEST(IValueWalkTest, MeetsAnObjectOnceAndUndefinedTensorsNever) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::ivalue_walk_test

@@ -8,7 +8,7 @@
 #include "server/base/worker.h"
 #include "tests/executors/scripted.h"
 
-namespace ferry {
+namespace ferry::loop_guard_test {
 namespace {
 
 constexpr char kEndless[] = R"(
@@ -62,4 +62,4 @@ TEST(LoopGuardTest, OutsideAScopeNothingStops) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::loop_guard_test

@@ -17,7 +17,7 @@
 #include "tests/support/torch_models.h"
 #include "tests/support/zip_writer.h"
 
-namespace ferry {
+namespace ferry::module_loader_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -129,4 +129,4 @@ TEST(ModuleLoaderTest, CodeThatRunsAtLoadNeedsWeightsThatAreThere) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::module_loader_test

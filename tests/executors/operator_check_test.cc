@@ -8,7 +8,7 @@
 #include "tests/executors/scripted.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::operator_check_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -84,4 +84,4 @@ TEST(OperatorCheckTest, OnlyPackedWeightsMayBeCxxClasses) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::operator_check_test

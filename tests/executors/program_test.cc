@@ -21,7 +21,7 @@
 #include "tests/support/status_matchers.h"
 #include "tests/support/torch_models.h"
 
-namespace ferry {
+namespace ferry::program_test {
 namespace {
 
 // What torch::jit::load's module answers, as a list of outputs.
@@ -224,4 +224,4 @@ TEST(ProgramTest, ATensorDefaultIsItsOwnOnEveryDevice) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::program_test

@@ -11,7 +11,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::request_tensor_test {
 namespace {
 
 const c10::Device kCpu(c10::kCPU);
@@ -109,4 +109,4 @@ TEST_F(RequestTensorTest, RefusesABoolThatIsNeitherTrueNorFalse) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::request_tensor_test

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/frontend/function_schema_parser.h>
 
-namespace ferry {
+namespace ferry::schema_signature_test {
 namespace {
 
 TEST(SchemaSignatureTest, NamesInputsInOrderAndWhetherTheyMayBeLeftOut) {
@@ -32,4 +32,4 @@ TEST(SchemaSignatureTest, ATupleIsSeveralOutputs) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::schema_signature_test

@@ -8,7 +8,7 @@
 #include "server/executors/sim_table.h"
 #include "tests/executors/model_file.h"
 
-namespace ferry {
+namespace ferry::sim_allocator_test {
 namespace {
 
 TEST(SimAllocatorTest, AllocatesOnTheDeviceAskedForAndComesBack) {
@@ -38,4 +38,4 @@ TEST(SimAllocatorTest, CopiesBetweenDeviceAddresses) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::sim_allocator_test

@@ -11,7 +11,7 @@
 
 #include "tests/executors/model_file.h"
 
-namespace ferry {
+namespace ferry::sim_backend_test {
 namespace {
 
 TEST(SimBackendTest, DevicesAreCalledSim) {
@@ -67,4 +67,4 @@ TEST(SimBackendDeathTest, TheHostCannotTouchADevicesMemory) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::sim_backend_test

@@ -10,7 +10,7 @@
 
 #include "tests/executors/model_file.h"
 
-namespace ferry {
+namespace ferry::sim_operators_test {
 namespace {
 
 class SimOperatorsTest : public ::testing::Test {
@@ -113,4 +113,4 @@ TEST_F(SimOperatorsTest, FactoriesMakeTensorsWhereTheyAreAskedTo) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::sim_operators_test

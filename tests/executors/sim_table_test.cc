@@ -6,7 +6,7 @@
 
 #include "tests/executors/model_file.h"
 
-namespace ferry {
+namespace ferry::sim_table_test {
 namespace {
 
 TEST(SimTableTest, FindsDevicesByIndexAndAddress) {
@@ -40,4 +40,4 @@ TEST(SimTableTest, IsEmptyWhenTheBackendIsGone) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::sim_table_test

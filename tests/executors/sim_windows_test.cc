@@ -9,7 +9,7 @@
 
 #include "tests/executors/model_file.h"
 
-namespace ferry {
+namespace ferry::sim_windows_test {
 namespace {
 
 class SimWindowsTest : public ::testing::Test {
@@ -65,4 +65,4 @@ TEST_F(SimWindowsTest, ALeaseIsNeverResized) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::sim_windows_test

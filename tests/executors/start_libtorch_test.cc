@@ -11,7 +11,7 @@
 #include "tests/executors/scripted.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::start_libtorch_test {
 namespace {
 
 TEST(StartLibTorchTest, SetsThreadsAndTheExecutorAndSilencesLibTorch) {
@@ -55,4 +55,4 @@ TEST(TryLibTorchTest, TellsAFullDeviceFromOneThatCannotBeUsed) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::start_libtorch_test

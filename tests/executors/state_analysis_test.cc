@@ -7,7 +7,7 @@
 
 #include "tests/executors/scripted.h"
 
-namespace ferry {
+namespace ferry::state_analysis_test {
 namespace {
 
 using Paths = std::vector<std::vector<std::string>>;
@@ -135,4 +135,4 @@ TEST(StateAnalysisTest, CountingBatchesInTrainingIsNotState) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::state_analysis_test

@@ -10,7 +10,7 @@
 
 #include "tests/executors/model_file.h"
 
-namespace ferry {
+namespace ferry::storage_map_test {
 namespace {
 
 class StorageMapTest : public ::testing::Test {
@@ -89,4 +89,4 @@ TEST_F(StorageMapTest, AStorageWithoutBytesIsOneThereToo) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::storage_map_test

@@ -9,7 +9,7 @@
 #include <c10/util/Half.h>
 #include <gtest/gtest.h>
 
-namespace ferry {
+namespace ferry::tensor_numbers_test {
 namespace {
 
 // `value` as the second element of a tensor, one byte off any alignment.
@@ -59,4 +59,4 @@ TEST(TensorNumbersDeathTest, AnElementThatIsNotThereIsABug) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::tensor_numbers_test

@@ -12,7 +12,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::to_ivalue_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -187,4 +187,4 @@ TEST(ToIValueTest, TypesThatNoRequestCanCarryAreSaid) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::to_ivalue_test

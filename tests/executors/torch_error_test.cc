@@ -9,7 +9,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::torch_error_test {
 namespace {
 
 constexpr std::string_view kTorchScript =
@@ -75,4 +75,4 @@ TEST(TorchErrorTest, TheKindOfExceptionDecidesTheCode) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::torch_error_test

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ferry {
+namespace ferry::torch_types_test {
 namespace {
 
 TEST(TorchTypesTest, EveryDTypeGoesThereAndBackWithItsSize) {
@@ -31,4 +31,4 @@ TEST(TorchTypesTest, DevicesKeepTheirIndex) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::torch_types_test

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ferry {
+namespace ferry::torch_version_test {
 namespace {
 
 TEST(TorchVersionTest, IsThreeNumbers) {
@@ -15,4 +15,4 @@ TEST(TorchVersionTest, IsThreeNumbers) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::torch_version_test

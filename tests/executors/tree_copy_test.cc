@@ -11,7 +11,7 @@
 #include "tests/executors/scripted.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::tree_copy_test {
 namespace {
 
 class TreeCopyTest : public ::testing::Test {
@@ -78,4 +78,4 @@ TEST_F(TreeCopyTest, QuantisedTensorsLiveOnTheCpuOnly) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::tree_copy_test

@@ -6,7 +6,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::value_test {
 namespace {
 
 TEST(ValueTest, EveryKServeNameParsesToItsOwnDType) {
@@ -36,4 +36,4 @@ TEST(ValueTest, AnUnknownDatatypeIsRefusedWithThoseThatAre) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::value_test

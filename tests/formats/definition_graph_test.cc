@@ -9,7 +9,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::definition_graph_test {
 namespace {
 
 using absl::StatusCode::kInvalidArgument;
@@ -128,4 +128,4 @@ TEST(DefinitionGraphTest, RefusesNamesOfTooManyParts) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::definition_graph_test

@@ -8,7 +8,7 @@
 #include "tests/formats/pickle_text.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::file_kind_test {
 namespace {
 
 using absl::StatusCode::kInvalidArgument;
@@ -32,4 +32,4 @@ TEST(FileKindTest, KnowsSafetensorsByAHeaderThatFitsIntoTheFile) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::file_kind_test

@@ -17,7 +17,7 @@
 #include "server/formats/read_exactly.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::open_model_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -256,4 +256,4 @@ TEST_F(OpenModelTest, RefusesASidecarThatIsNoSidecar) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::open_model_test

@@ -8,7 +8,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::pickle_call_test {
 namespace {
 
 using absl::StatusCode::kInvalidArgument;
@@ -38,4 +38,4 @@ TEST(PickleCallTest, RefusesCallsWithoutArguments) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::pickle_call_test

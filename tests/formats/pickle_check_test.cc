@@ -11,7 +11,7 @@
 #include "tests/formats/pickle_text.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::pickle_check_test {
 namespace {
 
 using absl::StatusCode::kInvalidArgument;
@@ -378,4 +378,4 @@ TEST(PickleCheckTest, SurvivesAnyByteAnywhere) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::pickle_check_test

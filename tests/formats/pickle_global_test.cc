@@ -7,7 +7,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::pickle_global_test {
 namespace {
 
 TEST(PickleGlobalTest, KnowsTheSizeOfEachElementType) {
@@ -37,4 +37,4 @@ TEST(PickleGlobalTest, KnowsClassesThatAreWrittenInCpp) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::pickle_global_test

@@ -7,7 +7,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::pickle_stack_test {
 namespace {
 
 using absl::StatusCode::kInvalidArgument;
@@ -66,4 +66,4 @@ TEST(PickleStackTest, RemembersValuesUnderTheirIndex) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::pickle_stack_test

@@ -7,7 +7,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::pickle_tensor_test {
 namespace {
 
 using absl::StatusCode::kInvalidArgument;
@@ -65,4 +65,4 @@ TEST(PickleTensorTest, RefusesTooManyDimensions) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::pickle_tensor_test

@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ferry {
+namespace ferry::plan_image_test {
 namespace {
 
 constexpr uint64_t kKiB = 1024;
@@ -117,4 +117,4 @@ TEST(PlanImageDeathTest, OverlapsAreABugOfTheCaller) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::plan_image_test

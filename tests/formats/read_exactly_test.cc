@@ -8,7 +8,7 @@
 #include "tests/support/status_matchers.h"
 #include "tests/support/zip_writer.h"
 
-namespace ferry {
+namespace ferry::read_exactly_test {
 namespace {
 
 TEST(ReadExactlyTest, ReadsTheRange) {
@@ -29,4 +29,4 @@ TEST(ReadExactlyTest, AFailingDiskIsAnInternalError) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::read_exactly_test

@@ -6,7 +6,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::refusal_test {
 namespace {
 
 TEST(RefusalTest, SaysWhatItIsGiven) {
@@ -24,4 +24,4 @@ TEST(RefusalTest, NamesFileAndRecordAndKeepsTheCode) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::refusal_test

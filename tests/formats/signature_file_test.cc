@@ -8,7 +8,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::signature_file_test {
 namespace {
 
 absl::StatusOr<SignatureFile> Parse(std::string_view text) {
@@ -112,4 +112,4 @@ TEST(SignatureFileTest, RefusesTooMuch) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::signature_file_test

@@ -9,7 +9,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::source_check_test {
 namespace {
 
 using absl::StatusCode::kInvalidArgument;
@@ -231,4 +231,4 @@ TEST(SourceCheckTest, NamesTheLine) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::source_check_test

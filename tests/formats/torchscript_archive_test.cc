@@ -13,7 +13,7 @@
 #include "tests/support/models_folder.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::torchscript_archive_test {
 namespace {
 
 using absl::StatusCode::kDataLoss;
@@ -268,4 +268,4 @@ TEST(TorchScriptArchiveTest, OpensRealFiles) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::torchscript_archive_test

@@ -11,7 +11,7 @@
 #include "tests/support/status_matchers.h"
 #include "tests/support/zip_writer.h"
 
-namespace ferry {
+namespace ferry::zip_archive_test {
 namespace {
 
 using absl::StatusCode::kDataLoss;
@@ -299,4 +299,4 @@ TEST(ZipArchiveTest, RefusesBrokenExtraFields) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::zip_archive_test

@@ -8,7 +8,7 @@
 #include "tests/support/status_matchers.h"
 #include "tests/support/zip_writer.h"
 
-namespace ferry {
+namespace ferry::zip_directory_test {
 namespace {
 
 using absl::StatusCode::kInvalidArgument;
@@ -75,4 +75,4 @@ TEST(ZipDirectoryTest, RefusesLessThanAnEndRecord) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::zip_directory_test

@@ -14,7 +14,7 @@
 #include "tests/integration/test_daemon.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::daemon_test {
 namespace {
 
 TEST(DaemonTest, ServesOnTheDeviceAndMovesUnderRequests) {
@@ -51,4 +51,4 @@ TEST(DaemonTest, ServesOnTheDeviceAndMovesUnderRequests) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::daemon_test

@@ -3,7 +3,7 @@
 #include "tests/devices/device_suite.h"
 #include "tests/gpu/checked_device.h"
 
-namespace ferry {
+namespace ferry::device_test {
 namespace {
 
 // A Device of a pool, which it keeps.
@@ -53,4 +53,4 @@ std::unique_ptr<Device> MakeChecked(uint64_t capacity_bytes) {
 INSTANTIATE_TEST_SUITE_P(Checked, DeviceSuite, testing::Values(MakeChecked));
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::device_test

@@ -17,7 +17,7 @@
 #include "tests/support/test_pool.h"
 #include "tests/support/torch_models.h"
 
-namespace ferry {
+namespace ferry::failure_test {
 namespace {
 
 TEST(EndOfDeviceTest, IsNotTheEndOfTheDaemon) {
@@ -47,4 +47,4 @@ TEST(EndOfDeviceTest, IsNotTheEndOfTheDaemon) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::failure_test

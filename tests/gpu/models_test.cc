@@ -23,7 +23,7 @@
 #include "tests/support/test_pool.h"
 #include "tests/support/torch_models.h"
 
-namespace ferry {
+namespace ferry::models_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -183,4 +183,4 @@ TEST(MovingModelTest, MovesAGibibyteThereAndBack) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::models_test

@@ -12,7 +12,7 @@
 #include "server/executors/program.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::plugin_load_test {
 namespace {
 
 TEST(PluginLoadTest, BringsCudaToALibTorchThatStartsAfterIt) {
@@ -34,4 +34,4 @@ TEST(PluginLoadTest, OpensAGpuOrSaysWhyItCannot) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::plugin_load_test

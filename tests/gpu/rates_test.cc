@@ -18,7 +18,7 @@
 #include "tests/gpu/checked_device.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::rates_test {
 namespace {
 
 constexpr uint64_t kSize = uint64_t{1} << 30;
@@ -161,4 +161,4 @@ TEST_F(RatesTest, AreReported) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::rates_test

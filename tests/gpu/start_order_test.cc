@@ -14,7 +14,7 @@
 #include "server/daemon.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::start_order_test {
 namespace {
 
 bool asked = false;
@@ -59,4 +59,4 @@ TEST(StartOrderTest, AGpuThatNobodyAskedForIsLeftOutWhenItCannotBeOpened) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::start_order_test

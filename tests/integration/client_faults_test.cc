@@ -15,7 +15,7 @@
 #include "server/base/worker.h"
 #include "tests/integration/faults_fixture.h"
 
-namespace ferry {
+namespace ferry::client_faults_test {
 namespace {
 
 using absl::StatusCode;
@@ -128,4 +128,4 @@ TEST(ProcessFaultsTest, AProcessThatDiesInTheMiddleOfAMove) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::client_faults_test

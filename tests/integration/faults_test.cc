@@ -16,7 +16,7 @@
 #include "tests/formats/test_model.h"
 #include "tests/integration/faults_fixture.h"
 
-namespace ferry {
+namespace ferry::faults_test {
 namespace {
 
 using absl::StatusCode;
@@ -302,4 +302,4 @@ TEST_F(FaultsTest, ADeviceThatRunsOutOfMemoryInForward) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::faults_test

@@ -18,7 +18,7 @@
 #include "tests/integration/test_daemon.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::serving_test {
 namespace {
 
 using testing::ContainsRegex;
@@ -361,4 +361,4 @@ TEST(DrainTest, UndoesALoadThatIsUnderWay) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::serving_test

@@ -13,7 +13,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ferry {
+namespace ferry::catalog_test {
 namespace {
 
 bool IsLowerSnakeCase(std::string_view text) {
@@ -79,4 +79,4 @@ TEST(CatalogTest, TheRatioReachesPastOne) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::catalog_test

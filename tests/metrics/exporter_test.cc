@@ -21,7 +21,7 @@
 #include "server/base/unique_fd.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::exporter_test {
 namespace {
 
 using testing::AllOf;
@@ -176,4 +176,4 @@ TEST_F(ExporterTest, RefusesWhatIsNotAnAddress) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::exporter_test

@@ -14,7 +14,7 @@
 
 #include "server/base/worker.h"
 
-namespace ferry {
+namespace ferry::metrics_test {
 namespace {
 
 using testing::AllOf;
@@ -185,4 +185,4 @@ TEST(MetricsDeathTest, ARowBelongsToOneSide) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::metrics_test

@@ -13,7 +13,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::plan_move_test {
 namespace {
 
 using testing::AllOf;
@@ -235,4 +235,4 @@ TEST(PlanMoveTest, AutomaticRefusesWhatFitsNowhere) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::plan_move_test

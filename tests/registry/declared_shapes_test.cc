@@ -11,7 +11,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::declared_shapes_test {
 namespace {
 
 using testing::HasSubstr;
@@ -78,4 +78,4 @@ TEST(DeclaredShapesTest, InputsThatAreNotTheUsualOnesMadeForwardThrow) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::declared_shapes_test

@@ -7,7 +7,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::destination_test {
 namespace {
 
 using testing::ElementsAre;
@@ -35,4 +35,4 @@ TEST(DestinationTest, NamesADeviceOnce) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::destination_test

@@ -14,7 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-namespace ferry {
+namespace ferry::exemplar_test {
 namespace {
 
 using testing::ElementsAre;
@@ -117,4 +117,4 @@ TEST(ShapesTest, StringsComeInAsOneTensorAndGoOutAsOneEach) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::exemplar_test

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ferry {
+namespace ferry::model_state_test {
 namespace {
 
 TEST(DeriveStateTest, NothingInMemoryIsCold) {
@@ -49,4 +49,4 @@ TEST(StepNameTest, NamesAreTheCataloguesWords) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::model_state_test

@@ -14,7 +14,7 @@
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_pool.h"
 
-namespace ferry {
+namespace ferry::model_table_test {
 namespace {
 
 using testing::ElementsAre;
@@ -135,4 +135,4 @@ TEST_F(ModelTableTest, EscapesNamesInItsMessages) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::model_table_test

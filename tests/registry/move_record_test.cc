@@ -8,7 +8,7 @@
 #include "server/devices/device_pool.h"
 #include "server/devices/device_spec.h"
 
-namespace ferry {
+namespace ferry::move_record_test {
 namespace {
 
 using testing::HasSubstr;
@@ -59,4 +59,4 @@ TEST(MoveRecordTest, CountsAFailureAndLogsOnlyWhatEndedWell) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::move_record_test

@@ -19,7 +19,7 @@
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_pool.h"
 
-namespace ferry {
+namespace ferry::mover_steps_test {
 namespace {
 
 using testing::AllOf;
@@ -261,4 +261,4 @@ TEST_F(MoverStepsTest, NothingIsLostUnderLoadWhileAModelMoves) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::mover_steps_test

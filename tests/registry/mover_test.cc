@@ -24,7 +24,7 @@
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_pool.h"
 
-namespace ferry {
+namespace ferry::mover_test {
 namespace {
 
 using testing::ElementsAre;
@@ -359,4 +359,4 @@ TEST(MoverLimitTest, SaysWhichRememberedModelMadeRoom) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::mover_test

@@ -10,7 +10,7 @@
 
 #include "server/base/worker.h"
 
-namespace ferry {
+namespace ferry::call_count_test {
 namespace {
 
 TEST(CallCountTest, DoesNotWaitWhenThereIsNoCall) {
@@ -48,4 +48,4 @@ TEST(CallCountDeathTest, IsNotDestroyedUnderACall) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::call_count_test

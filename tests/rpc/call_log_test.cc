@@ -8,7 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace ferry {
+namespace ferry::call_log_test {
 namespace {
 
 using testing::HasSubstr;
@@ -54,4 +54,4 @@ TEST(CallLogTest, CallsOnlyTheServersOwnFaultsErrors) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::call_log_test

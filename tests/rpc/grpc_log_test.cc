@@ -13,7 +13,7 @@
 
 #include "server/base/worker.h"
 
-namespace ferry {
+namespace ferry::grpc_log_test {
 namespace {
 
 class GrpcLogTest : public testing::Test {
@@ -60,4 +60,4 @@ TEST_F(GrpcLogTest, TurnsLinesOfProtobufIntoOurs) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::grpc_log_test

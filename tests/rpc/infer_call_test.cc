@@ -17,7 +17,7 @@
 #include "tests/rpc/test_server.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::infer_call_test {
 namespace {
 
 using testing::HasSubstr;
@@ -229,4 +229,4 @@ TEST(InferCallSizeTest, RefusesARequestThatIsTooLarge) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::infer_call_test

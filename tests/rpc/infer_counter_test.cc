@@ -12,7 +12,7 @@
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_pool.h"
 
-namespace ferry {
+namespace ferry::infer_counter_test {
 namespace {
 
 using testing::HasSubstr;
@@ -62,4 +62,4 @@ TEST(InferCounterTest, KeepsCountingPastItsCache) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::infer_counter_test

@@ -14,7 +14,7 @@
 #include "tests/rpc/test_server.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::inference_service_test {
 namespace {
 
 using testing::HasSubstr;
@@ -157,4 +157,4 @@ TEST_F(InferenceServiceTest, AnswersManyClientsAtOnce) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::inference_service_test

@@ -11,7 +11,7 @@
 #include "tests/rpc/test_server.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::kserve_infer_call_test {
 namespace {
 
 using inference::ModelInferRequest;
@@ -161,4 +161,4 @@ TEST_F(KServeInferCallTest, CountsWithTheSameSeries) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::kserve_infer_call_test

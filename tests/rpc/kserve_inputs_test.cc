@@ -15,7 +15,7 @@
 #include "server/rpc/tensor_check.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::kserve_inputs_test {
 namespace {
 
 using inference::InferTensorContents;
@@ -368,4 +368,4 @@ TEST(KServeInputsTest, NestsInputsByTheDotsInTheirNames) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::kserve_inputs_test

@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-namespace ferry {
+namespace ferry::kserve_model_test {
 namespace {
 
 using testing::ElementsAre;
@@ -164,4 +164,4 @@ TEST(KServeModelTest, ConfiguresAnInstanceForEachDevice) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::kserve_model_test

@@ -11,7 +11,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::kserve_outputs_test {
 namespace {
 
 using inference::ModelInferRequest;
@@ -171,4 +171,4 @@ TEST(KServeOutputsTest, RefusesAnAnswerThatIsTooLargeUnlessLessIsRequested) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::kserve_outputs_test

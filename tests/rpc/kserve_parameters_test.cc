@@ -8,7 +8,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::kserve_parameters_test {
 namespace {
 
 using inference::InferParameter;
@@ -136,4 +136,4 @@ TEST(KServeParametersTest, IgnoresWhatItDoesNotKnow) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::kserve_parameters_test

@@ -10,7 +10,7 @@
 #include "tests/rpc/test_server.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::kserve_service_test {
 namespace {
 
 using testing::ElementsAre;
@@ -201,4 +201,4 @@ TEST_F(KServeServiceTest, SaysThatStreamsAreNotServed) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::kserve_service_test

@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace ferry {
+namespace ferry::model_codec_test {
 namespace {
 
 using testing::ElementsAre;
@@ -144,4 +144,4 @@ TEST(ModelCodecTest, AReportWithoutAnErrorSaysOk) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::model_codec_test

@@ -10,7 +10,7 @@
 #include "tests/rpc/test_server.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::model_service_test {
 namespace {
 
 using testing::ElementsAre;
@@ -187,4 +187,4 @@ TEST_F(ModelServiceTest, ListsMovesNewestFirst) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::model_service_test

@@ -14,7 +14,7 @@
 #include "tests/rpc/test_server.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::move_call_test {
 namespace {
 
 using testing::AnyOf;
@@ -190,4 +190,4 @@ TEST_F(MoveCallTest, LogsARefusalOnce) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::move_call_test

@@ -12,7 +12,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::nested_inputs_test {
 namespace {
 
 using testing::HasSubstr;
@@ -126,4 +126,4 @@ TEST(NestedInputsTest, RefusesNestingBelowTheDeepestLevel) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::nested_inputs_test

@@ -17,7 +17,7 @@
 #include "tests/rpc/test_server.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::rpc_server_test {
 namespace {
 
 using testing::HasSubstr;
@@ -306,4 +306,4 @@ TEST(RpcServerTest, ClosesThePort) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::rpc_server_test

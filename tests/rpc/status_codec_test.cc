@@ -10,7 +10,7 @@
 #include "server/base/utf8.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::status_codec_test {
 namespace {
 
 TEST(StatusCodecTest, KeepsEveryCodeAndItsSentence) {
@@ -55,4 +55,4 @@ TEST(StatusCodecTest, CutsBetweenCharacters) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::status_codec_test

@@ -10,7 +10,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::tensor_check_test {
 namespace {
 
 using testing::HasSubstr;
@@ -84,4 +84,4 @@ TEST(TensorCheckTest, ABoolIsZeroOrOne) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::tensor_check_test

@@ -14,7 +14,7 @@
 #include "server/rpc/tensor_check.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::tensor_codec_test {
 namespace {
 
 using testing::ElementsAre;
@@ -290,4 +290,4 @@ TEST(TensorCodecTest, RefusesStringsThatAreNotText) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::tensor_codec_test

@@ -13,7 +13,7 @@
 #include "tests/rpc/test_server.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::watch_call_test {
 namespace {
 
 // One client's watch.
@@ -182,4 +182,4 @@ TEST_F(WatchCallTest, RefusesMoreWatchesThanTheLimit) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::watch_call_test

@@ -13,7 +13,7 @@
 
 #include "server/base/worker.h"
 
-namespace ferry {
+namespace ferry::request_queue_test {
 namespace {
 
 struct NamedRequest final : InferRequest {
@@ -157,4 +157,4 @@ TEST(RequestQueueDeathTest, PushingIntoAClosedQueueIsABug) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::request_queue_test

@@ -17,7 +17,7 @@
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_pool.h"
 
-namespace ferry {
+namespace ferry::scheduler_test {
 namespace {
 
 struct Answer {
@@ -341,4 +341,4 @@ TEST_F(SchedulerTest, LeavesNothingAdmittedBehind) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::scheduler_test

@@ -12,7 +12,7 @@
 #include "server/devices/sim_device.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::calibration_test {
 namespace {
 
 constexpr DeviceId kCpu{DeviceKind::kCpu, 0};
@@ -113,4 +113,4 @@ TEST(CalibrationTest, FailsAsTheDeviceFails) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::calibration_test

@@ -16,7 +16,7 @@
 
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::chunk_queue_test {
 namespace {
 
 constexpr size_t kEndless = SIZE_MAX;
@@ -277,4 +277,4 @@ TEST(ChunkQueueDeathTest, NeedsAWorker) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::chunk_queue_test

@@ -13,7 +13,7 @@
 #include "server/base/hash.h"
 #include "tests/transfer/test_image.h"
 
-namespace ferry {
+namespace ferry::chunk_sum_test {
 namespace {
 
 using Chunk = TransferPlan::Chunk;
@@ -89,4 +89,4 @@ TEST(ChunkSumDeathTest, ATotalBeforeTheEndIsABug) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::chunk_sum_test

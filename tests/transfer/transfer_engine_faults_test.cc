@@ -22,7 +22,7 @@
 #include "tests/transfer/engine_fixture.h"
 #include "tests/transfer/test_image.h"
 
-namespace ferry {
+namespace ferry::transfer_engine_faults_test {
 namespace {
 
 using testing::AllOf;
@@ -242,4 +242,4 @@ TEST_F(TransferEngineFaultsTest, FindsAByteThatChangedOnTheDevice) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::transfer_engine_faults_test

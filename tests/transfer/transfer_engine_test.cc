@@ -16,7 +16,7 @@
 #include "tests/transfer/engine_fixture.h"
 #include "tests/transfer/test_image.h"
 
-namespace ferry {
+namespace ferry::transfer_engine_test {
 namespace {
 
 using TransferEngineTest = EngineFixture;
@@ -173,4 +173,4 @@ TEST_F(TransferEngineDeathTest, ChecksumsOfAnotherPlanAreABug) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::transfer_engine_test

@@ -10,7 +10,7 @@
 
 #include "tests/transfer/test_image.h"
 
-namespace ferry {
+namespace ferry::transfer_plan_test {
 namespace {
 
 using testing::IsEmpty;
@@ -163,4 +163,4 @@ TEST(TransferPlanTest, CoversEveryByteOnceWhateverTheLayout) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::transfer_plan_test

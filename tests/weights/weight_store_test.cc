@@ -14,7 +14,7 @@
 #include "server/devices/device_spec.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::weight_store_test {
 namespace {
 
 using testing::HasSubstr;
@@ -99,4 +99,4 @@ TEST_F(WeightStoreDeathTest, AskingForTheUsageOfNoDeviceIsABug) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::weight_store_test
