@@ -94,7 +94,7 @@ class QueuedInferTest : public InferCallTest {
  protected:
   void SetUp() override {
     InferCallTest::SetUp();
-    SaveSlowModel(server_.pool.models / "slow.pt", 256, 1000);
+    SaveSlowModel(server_.pool.models / "slow.pt", 256, 300);
     ASSERT_THAT(server_.pool.Load("slow", {"cpu"}), IsOk());
   }
   // Until a request of "slow" runs on the only lane.

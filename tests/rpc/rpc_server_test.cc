@@ -281,7 +281,7 @@ TEST(RpcServerTest, ShutsDownBehindTheLastAnswer) {
 
 TEST(RpcServerTest, CancelsWhatIsLeftWhenTheLimitPasses) {
   TestServer server("cpu=64MiB,sim:0=16MiB@2MBps");
-  SaveScaleModel(server.pool.models / "large.pt", 2, uint64_t{8} << 20);
+  SaveScaleModel(server.pool.models / "large.pt", 2, uint64_t{4} << 20);
   grpc::ClientContext context;
   v1::LoadModelRequest request;
   request.set_name("large");
