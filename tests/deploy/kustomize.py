@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+NAMESPACE_NAME = "kubernetes.io/metadata.name"  # A label that Kubernetes itself gives to every namespace.
 KNOWN = {"apiVersion", "kind", "resources", "patches", "configMapGenerator", "images"}
 
 
@@ -67,6 +68,8 @@ def dangling(manifest, folder, where):
         return
     siblings = render(folder.parents[1] / where)
     if manifest["kind"] == "Deployment":
+        if not any(sibling["kind"] == "NetworkPolicy" for sibling in siblings):
+            yield "no NetworkPolicy says who may reach the pods"
         pod = manifest["spec"]["template"]["spec"]
         maps = {m["metadata"]["name"]: m["data"] for m in siblings if m["kind"] == "ConfigMap"}
         for volume in pod["volumes"]:
@@ -82,11 +85,13 @@ def dangling(manifest, folder, where):
             for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
                 if container[probe]["grpc"]["port"] != listened["grpc"]:
                     yield f"the {probe} of {container['name']} does not ask the port of grpc-listen"
+    ports = {port["name"] for container in containers(siblings) for port in container["ports"]}
     if manifest["kind"] == "Service":
-        ports = {port["name"] for container in containers(siblings) for port in container["ports"]}
         for port in manifest["spec"]["ports"]:
             if port["targetPort"] not in ports:
                 yield f"no container has the port {port['targetPort']}"
+    if manifest["kind"] == "NetworkPolicy":
+        yield from unguarded(manifest["spec"], ports)
     labels = next(m for m in siblings if m["kind"] == "Deployment")["spec"]["template"]["metadata"]["labels"]
     for selector in selectors(manifest):
         if not selector.items() <= labels.items():
@@ -100,9 +105,33 @@ def selectors(manifest):
         yield spec["selector"]
     elif "selector" in spec:
         yield spec["selector"]["matchLabels"]
+    elif "podSelector" in spec:
+        yield spec["podSelector"]["matchLabels"]
     if manifest["kind"] == "Deployment":
         for constraint in spec["template"]["spec"]["topologySpreadConstraints"]:
             yield constraint["labelSelector"]["matchLabels"]
+
+
+def unguarded(policy, ports):
+    """What a NetworkPolicy leaves open, or closes by mistake: each port is one of the pods', and for namespaces by their names."""
+    if set(policy["policyTypes"]) != {"Ingress", "Egress"} or "egress" in policy:
+        yield "does not stop the pods from calling others"
+    allowed = set()
+    for rule in policy["ingress"]:
+        allowed |= {port["port"] for port in rule.get("ports", [])}
+        if not rule.get("ports"):
+            yield "a rule names no port: all of them are open"
+        if not rule.get("from"):
+            yield "a rule names no namespace: everyone may come"
+        for peer in rule.get("from", []):
+            chosen = peer.get("namespaceSelector", {}).get("matchExpressions", [])
+            if set(peer) != {"namespaceSelector"} or not any(
+                    choice["key"] == NAMESPACE_NAME and choice["operator"] == "In" and choice["values"] for choice in chosen):
+                yield f"a rule is for {peer}, not for namespaces by their names"
+    for port in sorted(allowed - ports):
+        yield f"no container has the port {port}"
+    for port in sorted(ports - allowed):
+        yield f"nobody may reach the port {port}"
 
 
 def unmonitored(monitor, manifests):
