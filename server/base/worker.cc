@@ -1,34 +1,48 @@
 #include "server/base/worker.h"
 
-#include <utility>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <sched.h>
 
 #include "server/base/invariant.h"
+#include "server/base/log.h"
 
 namespace ferry {
 namespace {
 
-// noexcept: an exception that leaves a body stops the process, at its throw.
-void RunBody(const std::string& name,
-             const std::function<void()>& body) noexcept {
-  pthread_setname_np(pthread_self(),
-                     name.substr(0, Worker::kNameLengthMax).c_str());
-  body();
+void StandBehindOthers() {
+  const sched_param none = {};
+  if (sched_setscheduler(0, SCHED_IDLE, &none) == 0) return;
+  const int error = errno;
+  static std::atomic<bool> told{false};
+  if (told.exchange(true)) return;
+  Log(LogLevel::kWarning,
+      "moves are as urgent as requests here and will slow them down: the "
+      "kernel refused sched_setscheduler(SCHED_IDLE)",
+      {{"error", std::strerror(error)}});
 }
 
 }  // namespace
 
-Worker::Worker(std::string name, std::function<void()> body)
-    : name_(std::move(name)), body_(std::move(body)) {
+Worker::Worker(std::string name, Priority priority, std::function<void()> body)
+    : name_(std::move(name)), priority_(priority), body_(std::move(body)) {
   pthread_attr_t attributes;
   INVARIANT(pthread_attr_init(&attributes) == 0);
   INVARIANT(pthread_attr_setstacksize(&attributes, kStackSizeBytes) == 0);
   const auto run = [](void* self) -> void* {
-    const auto* worker = static_cast<const Worker*>(self);
-    RunBody(worker->name_, worker->body_);
+    static_cast<const Worker*>(self)->Run();
     return nullptr;
   };
   INVARIANT(pthread_create(&thread_, &attributes, run, this) == 0);
   pthread_attr_destroy(&attributes);
+}
+
+// noexcept: an exception that leaves a body stops the process, at its throw.
+void Worker::Run() const noexcept {
+  pthread_setname_np(pthread_self(), name_.substr(0, kNameLengthMax).c_str());
+  if (priority_ == Priority::kBackground) StandBehindOthers();
+  body_();
 }
 
 Worker::~Worker() {

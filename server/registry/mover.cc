@@ -16,8 +16,6 @@
 namespace ferry {
 namespace {
 
-constexpr int64_t kProgressIntervalMs = 100;
-
 std::vector<std::string> Names(const std::vector<DeviceId>& devices) {
   std::vector<std::string> names;
   for (const DeviceId device : devices) names.push_back(device.ToString());
@@ -241,10 +239,7 @@ void Mover::Work::RunLoop() {
 void Mover::Work::End(std::unique_ptr<Move> move, absl::Status status) {
   // Whatever was prepared and not published goes back first, so that an
   // answer means that its bytes are free again.
-  move->fresh.clear();
-  move->retired.clear();
-  move->loaded.reset();
-  move->archive.reset();
+  Free(*move);
   {
     MutexLock lock(mutex);
     if (absl::IsCancelled(status) && draining && !move->abandoned) {
@@ -309,19 +304,6 @@ void Mover::Work::End(std::unique_ptr<Move> move, absl::Status status) {
   MutexLock lock(mutex);
   --telling;
   changed.NotifyAll();
-}
-
-TransferProgress Mover::Work::Progress(Move& move, uint64_t base_bytes) {
-  return [this, &move, base_bytes](uint64_t done_bytes) {
-    move.mark.done_bytes = base_bytes + done_bytes;
-    const int64_t now_ms =
-        absl::ToInt64Milliseconds(move.since_asked.Elapsed());
-    int64_t last_ms = move.last_told_ms;
-    if (now_ms - last_ms >= kProgressIntervalMs &&
-        move.last_told_ms.compare_exchange_strong(last_ms, now_ms)) {
-      rooms.table.NotifyChanged(move.spec.name);
-    }
-  };
 }
 
 void Mover::Work::GiveUp(Ticket::Waiter& waiter) {

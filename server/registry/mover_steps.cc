@@ -15,7 +15,6 @@
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/formats/open_model.h"
-#include "server/metrics/catalog.h"
 #include "server/registry/declared_shapes.h"
 #include "server/registry/mover_work.h"
 
@@ -31,9 +30,11 @@ absl::Status Stopped() {
 absl::Status Mover::Work::Run(Move& move) {
   if (move.stop.stop_requested()) return Stopped();
   if (move.kind == MoveKind::kUnload) return Leave(move);
-  if (move.kind == MoveKind::kLoad) RETURN_IF_ERROR(Open(move));
+  if (move.kind == MoveKind::kLoad) {
+    RETURN_IF_ERROR(InBackground(move, [&] { return Open(move); }));
+  }
   RETURN_IF_ERROR(Decide(move));
-  RETURN_IF_ERROR(Copy(move));
+  RETURN_IF_ERROR(InBackground(move, [&] { return Copy(move); }));
   RETURN_IF_ERROR(Switch(move));
   Drain(move);
   move.report.verified = true;
@@ -99,6 +100,7 @@ absl::Status Mover::Work::Decide(Move& move) {
       question.serving.push_back(residence->device);
     }
     if (record.loaded != nullptr) program = record.loaded->program.get();
+    move.exemplar = record.exemplar;
   }
   ASSIGN_OR_RETURN(move.plan, PlanMove(devices, question));
   if (program != nullptr && program->stateful() &&
@@ -222,15 +224,10 @@ absl::Status Mover::Work::Fill(Move& move, Residence& residence) {
   const WeightSet& weights =
       residence.weights.has_value() ? *residence.weights : loaded.host;
   ASSIGN_OR_RETURN(residence.instance, loaded.program->Bind(weights));
-  std::shared_ptr<const Exemplar> exemplar;
-  {
-    MutexLock lock(rooms.table.mutex_);
-    exemplar = move.record->exemplar;
-  }
-  if (exemplar != nullptr) {
+  if (move.exemplar != nullptr) {
     // What the model answers does not matter, and if it refuses, requests will
     // tell their senders; a device that fails does.
-    auto warm = residence.instance->Run(exemplar->inputs());
+    auto warm = residence.instance->Run(move.exemplar->inputs());
     RETURN_IF_ERROR(residence.instance->device().Health());
   }
   EndStep(move, MoveStep::kWarmup);
@@ -266,6 +263,7 @@ absl::Status Mover::Work::SwitchWithState(Move& move) {
     }
     stopped = old.pins > 0;
   }
+  // By the mover itself: requests wait for it.
   absl::Status carried =
       stopped ? Stopped()
               : move.fresh.front()->instance->CarryStateFrom(*old.instance);
@@ -318,7 +316,7 @@ void Mover::Work::Drain(Move& move) {
       while (residence->pins > 0) table.idle_.Wait(table.mutex_);
     }
   }
-  move.retired.clear();
+  Free(move);
   EndStep(move, MoveStep::kDrain);
 }
 
@@ -327,7 +325,6 @@ absl::Status Mover::Work::Leave(Move& move) {
   ModelTable& table = rooms.table;
   ModelRecord& record = *move.record;
   move.mark.step = MoveStep::kDrain;
-  std::unique_ptr<LoadedModel> loaded;
   bool stopped = false;
   {
     MutexLock lock(table.mutex_);
@@ -343,48 +340,16 @@ absl::Status Mover::Work::Leave(Move& move) {
     if (stopped) {
       record.leaving = false;
     } else {
-      loaded = std::move(record.loaded);
+      move.loaded = std::move(record.loaded);
       move.retired = std::move(record.residences);
       record.residences.clear();
     }
   }
   if (stopped) return Stopped();
-  move.retired.clear();
-  loaded.reset();
+  Free(move);
   move.report.verified = false;
   EndStep(move, MoveStep::kDrain);
   return absl::OkStatus();
-}
-
-void Mover::Work::EndStep(Move& move, MoveStep step) {
-  move.report.steps[static_cast<int>(step)] += move.since_step.Lap();
-}
-
-// Books one hop. Its copy and what checking added are told apart by the
-// transfer itself.
-void Mover::Work::Count(Move& move, std::string_view from, std::string_view to,
-                        const TransferReport& hop) {
-  EndStep(move, MoveStep::kCopy);
-  auto& steps = move.report.steps;
-  steps[static_cast<int>(MoveStep::kCopy)] -= hop.verify;
-  steps[static_cast<int>(MoveStep::kVerify)] += hop.verify;
-  move.report.size_bytes += hop.size_bytes;
-  move.report.chunks_refilled += hop.chunks_refilled;
-
-  const double seconds = absl::ToDoubleSeconds(hop.copy);
-  rooms.metrics.Add(kMoveBytesTotal, {from, to},
-                    static_cast<double>(hop.size_bytes));
-  rooms.metrics.Observe(kTransferSeconds, {from, to}, seconds);
-  if (from == kDisk || seconds <= 0 || hop.size_bytes == 0) return;
-  const double rate = rooms.calibration.bytes_per_second(
-      DeviceId{}, move.fresh.empty() ? DeviceId{} : *DeviceId::Parse(to));
-  if (rate <= 0) return;
-  const double efficiency =
-      static_cast<double>(hop.size_bytes) / seconds / rate;
-  rooms.metrics.Observe(kTransferEfficiencyRatio, {from, to}, efficiency);
-  move.report.efficiency = move.report.efficiency == 0
-                               ? efficiency
-                               : std::min(move.report.efficiency, efficiency);
 }
 
 }  // namespace ferry

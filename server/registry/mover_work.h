@@ -1,11 +1,12 @@
-// Mover::Work and Move: what mover.cc (who asks, who waits) and mover_steps.cc
-// (what a move does) share. For these two files only.
+// Mover::Work and Move: what mover.cc (who asks, who waits), mover_steps.cc
+// (what a move does) and mover_background.cc (how its long work is done) share.
+// For these files only.
 //
 // Owns:     the moves: each belongs to the queue, then to the worker that runs
 //           it. A model's record points at its move's mark meanwhile.
 // Threads:  Work is thread-safe. A Move's `waiters` and `abandoned` are guarded
 //           by Work::mutex, its mark by being atomic; the rest belongs to the
-//           worker that runs it.
+//           mover that runs it, and to its builder while that works.
 // Units:    bytes; absl times.
 
 #ifndef SERVER_REGISTRY_MOVER_WORK_H_
@@ -13,6 +14,7 @@
 
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <set>
 #include <stop_token>
@@ -70,9 +72,9 @@ struct Mover::Move {
   std::unique_ptr<Program> program;             // A load's, until COPY's end.
   std::unique_ptr<LoadedModel> loaded;          // A load's, until SWITCH.
   MovePlan plan;
+  std::shared_ptr<const Exemplar> exemplar;         // To warm up with, if any.
   std::vector<std::unique_ptr<Residence>> fresh;    // Until SWITCH.
   std::vector<std::unique_ptr<Residence>> retired;  // From SWITCH on.
-  std::atomic<int64_t> last_told_ms{0};             // Progress, throttled.
 };
 
 struct Mover::Work {
@@ -102,10 +104,15 @@ struct Mover::Work {
   void Publish(Move& move) ABSL_EXCLUSIVE_LOCKS_REQUIRED(rooms.table.mutex_);
   void Drain(Move& move);
   absl::Status Leave(Move& move);
+
+  // mover_background.cc
+  absl::Status InBackground(Move& move,
+                            const std::function<absl::Status()>& work);
+  void Free(Move& move);
   void EndStep(Move& move, MoveStep step);
   void Count(Move& move, std::string_view from, std::string_view to,
              const TransferReport& hop);
-  TransferProgress Progress(Move& move, uint64_t base_bytes);
+  static TransferProgress Progress(Move& move, uint64_t base_bytes);
 
   const Options options;
   const Rooms rooms;

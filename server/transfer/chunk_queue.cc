@@ -19,6 +19,7 @@ ChunkQueue::ChunkQueue(int workers)
   INVARIANT(workers >= 1 && workers <= kWorkersMax);
   for (int index = 0; index < workers; ++index) {
     workers_.emplace_back(absl::StrCat("transfer-", index),
+                          Worker::Priority::kBackground,
                           [this] { DoChunks(); });
   }
 }

@@ -6,7 +6,9 @@
 //
 // Owns:     its workers. What Run is given is borrowed until it returns; every
 //           Run returns before the queue dies.
-// Threads:  thread-safe. Run blocks the caller; the workers do the chunks.
+// Threads:  thread-safe. Run blocks the caller; the workers do the chunks, in
+//           the background of what serves: its mutex is theirs and the caller's
+//           alone.
 // Fails:    CANCELLED when `stop` asked for it; otherwise as the work fails.
 // Limits:   kWorkersMax workers. With three or more, one transfer has at most
 //           all but one of them, so that a device that hangs in a copy leaves

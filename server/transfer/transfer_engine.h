@@ -48,7 +48,8 @@ struct TransferReport {
 };
 
 // Called from a worker after each chunk, with the bytes done so far; cheap and
-// thread-safe. Two workers' calls may overtake each other.
+// thread-safe, and it takes no lock that a serving thread may wait for
+// (Worker::Priority). Two workers' calls may overtake each other.
 using TransferProgress = std::function<void(uint64_t done_bytes)>;
 
 class TransferEngine {

@@ -1,13 +1,23 @@
-// Workers against their two promises: the name, and the join.
+// Workers against their promises: the name, the join, and who goes first.
 
 #include "server/base/worker.h"
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
 #include <pthread.h>
+#include <sched.h>
 #include <stdexcept>
 #include <string>
+#include <unistd.h>
 
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "server/base/mutex.h"
 
@@ -57,6 +67,57 @@ TEST(WorkerTest, HasTheSameStackOnEveryMachine) {
     });
   }
   EXPECT_EQ(size_bytes, Worker::kStackSizeBytes);
+}
+
+// From here on the kernel refuses this thread, and those that it starts, to
+// change their policy.
+bool RefuseSchedulingPolicies() {
+  std::array<sock_filter, 4> code = {{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sched_setscheduler, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  const sock_fprog program = {.len = code.size(), .filter = code.data()};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+TEST(WorkerTest, ServesUnlessItIsToldToStandBack) {
+  int serving = -1;
+  int background = -1;
+  {
+    const Worker worker("serving", [&] { serving = sched_getscheduler(0); });
+  }
+  {
+    const Worker worker("background", Worker::Priority::kBackground,
+                        [&] { background = sched_getscheduler(0); });
+  }
+  EXPECT_EQ(serving, SCHED_OTHER);
+  EXPECT_EQ(background, SCHED_IDLE);
+}
+
+TEST(WorkerDeathTest, GoesOnWhereTheKernelRefusesAndSaysItOnce) {
+  const auto start_two = [] {
+    FILE* const log = std::tmpfile();
+    if (log == nullptr || dup2(fileno(log), STDERR_FILENO) < 0) _exit(2);
+    if (!RefuseSchedulingPolicies()) _exit(3);
+    int served = 0;
+    for (int i = 0; i < 2; ++i) {
+      const Worker worker("background", Worker::Priority::kBackground, [&] {
+        served += sched_getscheduler(0) == SCHED_OTHER ? 1 : 0;
+      });
+    }
+    std::array<char, 4096> bytes = {};
+    std::rewind(log);
+    const std::string said(bytes.data(),
+                           std::fread(bytes.data(), 1, bytes.size(), log));
+    const bool once = std::ranges::count(said, '\n') == 1 &&
+                      said.find("SCHED_IDLE") != std::string::npos &&
+                      said.find("Operation not permitted") != std::string::npos;
+    _exit(served == 2 && once ? 0 : 1);
+  };
+  EXPECT_EXIT(start_two(), testing::ExitedWithCode(0), "");
 }
 
 TEST(WorkerDeathTest, AThrowingBodyIsABug) {

@@ -1,13 +1,15 @@
 // A load generator for both protocols, one process, no thread of its own per
 // client: each answer starts the next request.
 //
-// Usage: bench_client ADDRESS ferry|kserve MODEL CLIENTS SECONDS [RATE FACTOR]
+// Usage: bench_client ADDRESS ferry|kserve MODEL CLIENTS SECONDS
+//                     [RATE [FACTOR [FLOATS]]]
 //
+// A request is x of shape [1, FLOATS], 16 when not said.
 // Closed loop: CLIENTS requests are always under way. With RATE (requests per
 // second, over all clients) it is an open loop: requests start on a schedule,
 // whatever the server does, and latency counts from the schedule, so a stall is
 // seen by everyone whom it would have kept waiting. With FACTOR every answer is
-// checked: x * FACTOR + 1 (FACTOR 0: the input itself).
+// checked: x * FACTOR + 1 (FACTOR 0: the input itself; "any": whatever it is).
 //
 // Prints one JSON object: requests, failed, wrong, seconds, rate, p50_us,
 // p99_us, max_us.
@@ -34,7 +36,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kFloats = 16;  // 64 bytes.
 constexpr int kChannels = 8;
 
 struct Options {
@@ -45,12 +46,14 @@ struct Options {
   double seconds = 1;
   double rate = 0;
   float factor = 0;
+  bool any_answer = false;
+  size_t floats = 16;  // 64 bytes.
 };
 
 // What all clients share.
 struct Load {
   Options options;
-  std::vector<float> input = std::vector<float>(kFloats);
+  std::vector<float> input;
   Clock::time_point begin;
   Clock::time_point end;
   std::atomic<int64_t> scheduled{0};
@@ -65,14 +68,16 @@ struct Load {
 };
 
 bool RightAnswer(const Load& load, const std::string& bytes) {
-  if (bytes.size() != kFloats * sizeof(float)) return false;
-  float output[kFloats];
-  memcpy(output, bytes.data(), bytes.size());
-  for (int i = 0; i < kFloats; ++i) {
+  if (load.options.any_answer) return true;
+  const size_t floats = load.input.size();
+  if (bytes.size() != floats * sizeof(float)) return false;
+  for (size_t i = 0; i < floats; ++i) {
+    float output = 0;
+    memcpy(&output, bytes.data() + i * sizeof output, sizeof output);
     const float factor = load.options.factor;
     const float expected =
         factor == 0 ? load.input[i] : load.input[i] * factor + 1;
-    if (output[i] != expected) return false;
+    if (output != expected) return false;
   }
   return true;
 }
@@ -93,8 +98,8 @@ struct FerryProtocol {
     auto* tensor = input->mutable_value()->mutable_tensor();
     tensor->set_dtype(ferry::v1::DATA_TYPE_FLOAT32);
     tensor->add_shape(1);
-    tensor->add_shape(kFloats);
-    tensor->set_data(load.input.data(), kFloats * sizeof(float));
+    tensor->add_shape(static_cast<int64_t>(load.input.size()));
+    tensor->set_data(load.input.data(), load.input.size() * sizeof(float));
   }
   template <typename Done>
   static void Infer(Stub& stub, grpc::ClientContext* context,
@@ -121,8 +126,9 @@ struct KServeProtocol {
     input->set_name("x");
     input->set_datatype("FP32");
     input->add_shape(1);
-    input->add_shape(kFloats);
-    request.add_raw_input_contents(load.input.data(), kFloats * sizeof(float));
+    input->add_shape(static_cast<int64_t>(load.input.size()));
+    request.add_raw_input_contents(load.input.data(),
+                                   load.input.size() * sizeof(float));
   }
   template <typename Done>
   static void Infer(Stub& stub, grpc::ClientContext* context,
@@ -253,9 +259,10 @@ int main(int argc, char** argv) {
   if (argc < 6) {
     std::fprintf(stderr,
                  "usage: bench_client ADDRESS ferry|kserve MODEL CLIENTS "
-                 "SECONDS [RATE FACTOR]\n");
+                 "SECONDS [RATE [FACTOR [FLOATS]]]\n");
     return 2;
   }
+  const bool any_answer = argc > 7 && std::string(argv[7]) == "any";
   Load load;
   load.options = {.address = argv[1],
                   .kserve = std::string(argv[2]) == "kserve",
@@ -263,8 +270,12 @@ int main(int argc, char** argv) {
                   .clients = std::atoi(argv[4]),
                   .seconds = std::atof(argv[5]),
                   .rate = argc > 6 ? std::atof(argv[6]) : 0,
-                  .factor = argc > 7 ? std::stof(argv[7]) : 0};
-  for (int i = 0; i < kFloats; ++i) load.input[i] = 0.25F * i;
+                  .factor = argc > 7 && !any_answer ? std::stof(argv[7]) : 0,
+                  .any_answer = any_answer,
+                  .floats = argc > 8 ? std::stoul(argv[8]) : 16};
+  for (size_t i = 0; i < load.options.floats; ++i) {
+    load.input.push_back(0.25F * static_cast<float>(i % 16));
+  }
   if (load.options.kserve) {
     Run<KServeProtocol>(load);
   } else {

@@ -1,0 +1,123 @@
+// Which threads a move's work is done by, as the kernel sees them.
+//
+// A move is held in the middle of its copy by a simulated device.
+
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <map>
+#include <sched.h>
+#include <set>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server/base/mutex.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/test_pool.h"
+
+namespace ferry::mover_background_test {
+namespace {
+
+// The scheduling policies of this process's threads, by their names without
+// their numbers.
+std::map<std::string, std::set<int>> Policies() {
+  std::map<std::string, std::set<int>> policies;
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream comm(task.path() / "comm");
+    std::string name;
+    std::getline(comm, name);
+    name = name.substr(0, name.find_last_not_of("-0123456789") + 1);
+    policies[name].insert(
+        sched_getscheduler(std::stoi(task.path().filename().string())));
+  }
+  return policies;
+}
+
+class MoverBackgroundTest : public testing::Test {
+ protected:
+  void SetUp() override { SaveScaleModel(pool_.models / "twice.pt", 2); }
+
+  // Calls `ended` from where its end is told.
+  Mover::Ticket Load(const std::string& device, MoveDone ended) {
+    return pool_.mover->Load({.name = "twice",
+                              .path = "",
+                              .version = 0,
+                              .destination = *Destination::Parse({device})},
+                             std::move(ended));
+  }
+
+  TestPool pool_;
+};
+
+TEST_F(MoverBackgroundTest, WhatCopiesAndBuildsStandsBehindWhatDecides) {
+  pool_.sim(0).Inject({.kind = SimFault::Kind::kStall});
+  std::promise<void> ended;
+  const Mover::Ticket ticket =
+      Load("sim:0", [&](const absl::StatusOr<MoveOutcome>& outcome) {
+        EXPECT_THAT(outcome, IsOk());
+        ended.set_value();
+      });
+  pool_.sim(0).faults().AwaitStall();
+  auto policies = Policies();
+  pool_.sim(0).faults().Release();
+  ended.get_future().get();
+  EXPECT_EQ(policies["transfer"], std::set<int>{SCHED_IDLE});
+  EXPECT_EQ(policies["builder"], std::set<int>{SCHED_IDLE});
+  EXPECT_EQ(policies["mover"], std::set<int>{SCHED_OTHER});
+}
+
+// A thread that may be stopped anywhere must not hold what a lane waits for:
+// the table's locks, or a client's connection.
+TEST_F(MoverBackgroundTest, NobodyIsToldByAThreadThatStandsBack) {
+  Mutex mutex;
+  std::set<int> policies;
+  const auto told = [&] {
+    const MutexLock lock(mutex);
+    policies.insert(sched_getscheduler(0));
+  };
+  const ModelTable::Watch watch =
+      pool_.table->WatchChanges([&](std::string_view) { told(); });
+  std::promise<void> ended;
+  const Mover::Ticket ticket =
+      Load("sim:0", [&](const absl::StatusOr<MoveOutcome>& outcome) {
+        EXPECT_THAT(outcome, IsOk());
+        told();
+        ended.set_value();
+      });
+  ended.get_future().get();
+  EXPECT_THAT(pool_.Migrate("twice", {"sim:1"}), IsOk());
+  EXPECT_THAT(pool_.Unload("twice"), IsOk());
+  const MutexLock lock(mutex);
+  EXPECT_EQ(policies, std::set<int>{SCHED_OTHER});
+}
+
+TEST_F(MoverBackgroundTest, WhoWatchesIsToldHowFarAMoveIsWhileItCopies) {
+  ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
+  pool_.sim(0).Inject({.kind = SimFault::Kind::kStall});
+  std::promise<void> copying;
+  bool told = false;
+  const ModelTable::Watch watch =
+      pool_.table->WatchChanges([&](std::string_view name) {
+        const auto model = pool_.table->Get(name);
+        if (told || !model.ok() || !model->move.has_value() ||
+            model->move->step != MoveStep::kCopy) {
+          return;
+        }
+        told = true;
+        copying.set_value();
+      });
+  std::promise<void> ended;
+  const Mover::Ticket ticket = pool_.mover->Migrate(
+      "twice", *Destination::Parse({"sim:0"}),
+      [&](const absl::StatusOr<MoveOutcome>&) { ended.set_value(); });
+  pool_.sim(0).faults().AwaitStall();
+  copying.get_future().get();  // While it stands still.
+  pool_.sim(0).faults().Release();
+  ended.get_future().get();
+}
+
+}  // namespace
+}  // namespace ferry::mover_background_test
