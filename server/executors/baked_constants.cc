@@ -51,11 +51,10 @@ bool HasBakedConstants(torch::jit::Graph& graph) {
   return found;
 }
 
-void OwnScalars(torch::jit::Graph& graph,
-                const std::function<at::Tensor(const at::Tensor&)>& own) {
+void OwnScalars(torch::jit::Graph& graph) {
   ForEachNode(graph, [&](Node* node) {
     if (!IsTensor(*node) || node->t(c10::attr::value).dim() > 0) return;
-    node->t_(c10::attr::value, own(node->t(c10::attr::value)));
+    node->t_(c10::attr::value, node->t(c10::attr::value).clone());
   });
 }
 

@@ -7,8 +7,6 @@
 #ifndef SERVER_EXECUTORS_BAKED_CONSTANTS_H_
 #define SERVER_EXECUTORS_BAKED_CONSTANTS_H_
 
-#include <functional>
-
 #include <torch/csrc/jit/ir/ir.h>
 
 #include "server/executors/storage_map.h"
@@ -19,9 +17,9 @@ namespace ferry {
 bool HasBakedConstants(torch::jit::Graph& graph);
 
 // Tensors without dimensions stay on the host wherever the model runs: they are
-// legal beside device tensors there and cheaper. `own` gives each one's copy.
-void OwnScalars(torch::jit::Graph& graph,
-                const std::function<at::Tensor(const at::Tensor&)>& own);
+// legal beside device tensors there and cheaper. Each becomes a copy of its
+// own; its bytes must be there.
+void OwnScalars(torch::jit::Graph& graph);
 
 // Tensors are those of `values`, `graph` itself or one of its copies, and
 // become views of the lease. Devices become the map's own, except that "cpu"

@@ -100,7 +100,7 @@ std::shared_ptr<torch::jit::Graph> MakeForwardGraph(
   RemoveGuards(*graph);
   FoldTraining(*graph);
   // What LibTorch does before it runs a graph (preoptimizeGraph of 2.11), but
-  // for ConstantPooling, which compares tensors' data: there may be none yet.
+  // for ConstantPooling, which it has done to every function by itself.
   torch::jit::PeepholeOptimize(graph, /*disable_shape_peepholes=*/true);
   torch::jit::ConstantPropagationImmutableTypes(graph);
   torch::jit::Autocast(graph);

@@ -1,15 +1,18 @@
 // An ImageRange is the range of addresses that a Program's tensors point into.
 //
-// It stands for the weight image before there is one: nothing can be read
-// there, but every tensor tells by its address which bytes of the image are
-// its own. A module whose code runs while it is built needs real bytes: its
-// range is the filled host copy.
+// It stands for the weight image before there is one: every tensor tells by its
+// address which bytes of the image are its own. Who reads there finds zeros
+// where nothing was filled in, and is found out: WasRead() asks the kernel
+// which pages were ever touched, so that what was concluded from zeros is
+// thrown away. A module whose code needs real weights while it is built has the
+// filled host copy for its range.
 //
 // Owns:     the reserved addresses; a borrowed host copy is only read while
 //           the module is built.
-// Threads:  immutable.
+// Threads:  one thread at a time until it is built; immutable afterwards.
 // Units:    bytes; offsets from the start of the image.
-// Fails:    RESOURCE_EXHAUSTED when the address space has no such range.
+// Fails:    RESOURCE_EXHAUSTED when the address space has no such range, or
+//           there is no memory to fill in.
 
 #ifndef SERVER_EXECUTORS_IMAGE_RANGE_H_
 #define SERVER_EXECUTORS_IMAGE_RANGE_H_
@@ -17,14 +20,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace ferry {
 
 class [[nodiscard]] ImageRange {
  public:
-  // Addresses without memory.
+  // Addresses without memory, for reading only.
   static absl::StatusOr<ImageRange> Reserve(uint64_t size_bytes);
   // Memory that somebody else owns.
   static ImageRange Over(std::byte* data, uint64_t size_bytes) {
@@ -38,15 +43,28 @@ class [[nodiscard]] ImageRange {
   std::byte* data() const { return data_; }
   uint64_t size_bytes() const { return size_bytes_; }
 
+  // Puts bytes into a reserved range. Whatever lies behind them counts as
+  // filled too.
+  absl::Status Fill(uint64_t offset_bytes, std::string_view bytes);
+  // Gives the memory of what was filled back.
+  void Empty();
+  // Whether anybody has read a byte of a reserved range that lies on a page
+  // before the first that was filled.
+  bool WasRead() const;
+
   // Nothing when `address` is not in the range.
   std::optional<uint64_t> OffsetOf(const void* address) const;
 
  private:
   ImageRange(std::byte* data, uint64_t size_bytes, bool reserved)
-      : data_(data), size_bytes_(size_bytes), reserved_(reserved) {}
+      : data_(data),
+        size_bytes_(size_bytes),
+        filled_from_bytes_(size_bytes),
+        reserved_(reserved) {}
 
   std::byte* const data_;
   const uint64_t size_bytes_;
+  uint64_t filled_from_bytes_;
   bool reserved_;  // False once moved from.
 };
 

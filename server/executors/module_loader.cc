@@ -18,7 +18,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
-#include "server/executors/constant_stand_ins.h"
 #include "server/executors/default_check.h"
 #include "server/executors/inline_check.h"
 #include "server/executors/loop_guard.h"
@@ -62,8 +61,7 @@ class Loader {
         ThrowIfError(absl::InvalidArgumentError("constants.pkl is no tuple"));
       }
       for (const c10::IValue& constant : table.toTupleRef().elements()) {
-        constants_.push_back(filled_ ? constant
-                                     : stand_ins_.StandInFor(constant));
+        constants_.push_back(constant);
       }
     }
     const c10::IValue root = Unpickle("data");
@@ -71,10 +69,13 @@ class Loader {
       ThrowIfError(absl::InvalidArgumentError("data.pkl holds no module"));
     }
     CheckCode();
-    if (!filled_) stand_ins_.PutBack(*unit_);
     SetEvaluationMode(root);
     return {.unit = unit_, .object = root.toObject()};
   }
+
+  // Why Load() threw, when it did: code of the file's would have read weights
+  // that are not there.
+  bool wants_weights() const { return wants_weights_; }
 
  private:
   std::string Read(const std::string& name) {
@@ -169,9 +170,9 @@ class Loader {
     const bool native = IsNativeClass(*cls->name());
     if (native || cls->findMethod("__setstate__") != nullptr) {
       if (!filled_) {
-        ThrowIfError(absl::InvalidArgumentError(absl::StrCat(
-            cls->name()->qualifiedName(),
-            " runs code at load, which the file does not announce")));
+        wants_weights_ = true;
+        ThrowIfError(absl::InvalidArgumentError(
+            absl::StrCat(cls->name()->qualifiedName(), " runs code at load")));
       }
       CheckCode();
       // What C++ code keeps of its state must not lie in a lease.
@@ -198,36 +199,31 @@ class Loader {
   const std::shared_ptr<torch::jit::CompilationUnit> unit_;
   std::vector<c10::IValue> constants_;
   torch::jit::SourceImporter importer_;
-  ConstantStandIns stand_ins_;
   OperatorCheck checked_;
   size_t checked_functions_ = 0;
+  bool wants_weights_ = false;
 };
-
-absl::Status InFile(const TorchScriptArchive& archive,
-                    const absl::Status& status) {
-  return absl::Status(status.code(),
-                      absl::StrCat("model file ", archive.path(), ": ",
-                                   std::string(status.message())));
-}
 
 }  // namespace
 
-absl::StatusOr<LoadedModule> LoadModule(const TorchScriptArchive& archive,
-                                        const ImageRange& range, bool filled,
-                                        std::stop_token stop) {
+absl::StatusOr<std::optional<LoadedModule>> LoadModule(
+    const TorchScriptArchive& archive, const ImageRange& range, bool filled,
+    std::stop_token stop) {
   const c10::InferenceMode inference;
   const StopScope scope(stop);
   absl::Status status;
+  Loader loader(archive, range, filled, stop);
   try {
-    return Loader(archive, range, filled, stop).Load();
+    return loader.Load();
   } catch (...) {
+    if (loader.wants_weights()) return std::nullopt;
     status = CurrentExceptionStatus(absl::StatusCode::kInvalidArgument,
                                     FirstSentence);
   }
   if (stop.stop_requested()) {
     status = absl::CancelledError("the load was cancelled");
   }
-  return InFile(archive, status);
+  return status;
 }
 
 }  // namespace ferry

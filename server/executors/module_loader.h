@@ -2,8 +2,10 @@
 // storages of our own.
 //
 // LibTorch's unpickler and compiler do the work, but only on bytes that the
-// archive has checked: its zip reader is never used. No weight is touched,
-// unless the file's own code (__setstate__) does.
+// archive has checked: its zip reader is never used.
+//
+// LibTorch's compiler reads constants, to merge equal ones; their bytes are in
+// the range already. Only the file's own code (__setstate__) reads weights.
 //
 // Owns:     nothing; the range outlives the module's last use of a weight.
 // Threads:  any; each call blocks its thread and runs the file's own code
@@ -11,12 +13,12 @@
 // Fails:    INVALID_ARGUMENT when LibTorch does not understand the file or it
 //           uses a forbidden operator; CANCELLED when `stop` ended the file's
 //           own code; RESOURCE_EXHAUSTED without host memory.
-//           All begin "model file PATH: ".
 
 #ifndef SERVER_EXECUTORS_MODULE_LOADER_H_
 #define SERVER_EXECUTORS_MODULE_LOADER_H_
 
 #include <memory>
+#include <optional>
 #include <stop_token>
 
 #include <torch/csrc/jit/api/compilation_unit.h>
@@ -33,10 +35,11 @@ struct LoadedModule {
   c10::intrusive_ptr<c10::ivalue::Object> object;  // In evaluation mode.
 };
 
-// `filled` says that the range holds the weights already.
-absl::StatusOr<LoadedModule> LoadModule(const TorchScriptArchive& archive,
-                                        const ImageRange& range, bool filled,
-                                        std::stop_token stop);
+// `filled` says that the range holds the weights already; without them the
+// answer is nothing when the file has code that may read them.
+absl::StatusOr<std::optional<LoadedModule>> LoadModule(
+    const TorchScriptArchive& archive, const ImageRange& range, bool filled,
+    std::stop_token stop);
 
 }  // namespace ferry
 

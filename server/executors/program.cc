@@ -33,33 +33,27 @@ absl::Status InFile(const TorchScriptArchive& archive,
                                    std::string(status.message())));
 }
 
-// A scalar constant with bytes of its own: read from the file, whose weights
-// may be nowhere else yet.
-at::Tensor ReadScalar(const TorchScriptArchive& archive,
-                      const ImageRange& range, bool filled,
-                      const at::Tensor& scalar) {
-  const auto offset = range.OffsetOf(scalar.storage().data());
-  if (!offset || filled) return scalar.clone();
+// Whether all that compiling the file reads was put into the range. More than
+// that comes with the weights.
+absl::StatusOr<bool> FillConstants(const TorchScriptArchive& archive,
+                                   ImageRange& range) {
+  uint64_t size_bytes = 0;
   for (const Record& record : archive.layout().records) {
-    if (record.image_offset_bytes != *offset || record.size_bytes == 0) {
-      continue;
-    }
-    absl::StatusOr<std::string> bytes =
-        ReadExactly(archive.fd(), record.file_offset_bytes, record.size_bytes);
-    if (!bytes.ok()) throw StatusError(bytes.status());
-    if (Crc32(0, std::as_bytes(std::span(*bytes))) != record.crc32) {
-      throw StatusError(absl::DataLossError(
-          absl::StrCat("record ", record.name, ": wrong checksum")));
-    }
-    const uint64_t at =
-        static_cast<uint64_t>(scalar.storage_offset()) * scalar.itemsize();
-    INVARIANT(at + scalar.itemsize() <= bytes->size());
-    at::Tensor own = at::empty({}, scalar.options());
-    std::memcpy(own.mutable_data_ptr(), bytes->data() + at, scalar.itemsize());
-    return own;
+    if (record.is_constant()) size_bytes += record.size_bytes;
   }
-  throw StatusError(
-      absl::InvalidArgumentError("a constant that no record holds"));
+  if (size_bytes > Program::kConstantsReadMaxBytes) return false;
+  for (const Record& record : archive.layout().records) {
+    if (!record.is_constant()) continue;
+    ASSIGN_OR_RETURN(
+        const std::string bytes,
+        ReadExactly(archive.fd(), record.file_offset_bytes, record.size_bytes));
+    if (Crc32(0, std::as_bytes(std::span(bytes))) != record.crc32) {
+      return absl::DataLossError(
+          absl::StrCat("record ", record.name, ": wrong checksum"));
+    }
+    RETURN_IF_ERROR(range.Fill(record.image_offset_bytes, bytes));
+  }
+  return true;
 }
 
 PrivateParts FindPrivateParts(const StateFacts& state, const c10::IValue& self,
@@ -77,9 +71,9 @@ PrivateParts FindPrivateParts(const StateFacts& state, const c10::IValue& self,
   return parts;
 }
 
-// May throw.
-ProgramCode MakeCode(const TorchScriptArchive& archive, ImageRange range,
-                     bool filled, LoadedModule module) {
+// Takes the range when all went well. May throw.
+ProgramCode MakeCode(const TorchScriptArchive& archive, ImageRange& range,
+                     LoadedModule module) {
   const c10::InferenceMode inference;
   torch::jit::Function* forward = module.object->type()->findMethod("forward");
   if (forward == nullptr || !forward->isGraphFunction()) {
@@ -91,9 +85,7 @@ ProgramCode MakeCode(const TorchScriptArchive& archive, ImageRange range,
       MakeForwardGraph(self, torch::jit::toGraphFunction(*forward));
   StateFacts state = AnalyseState(graph);
   PrivateParts parts = FindPrivateParts(state, self, range);
-  OwnScalars(*graph, [&](const at::Tensor& scalar) {
-    return ReadScalar(archive, range, filled, scalar);
-  });
+  OwnScalars(*graph);
   std::optional<torch::jit::Code> plan;
   // A constant that is written to must not be shared either.
   if (!HasBakedConstants(*graph) && !state.any_written) {
@@ -116,27 +108,49 @@ ProgramCode MakeCode(const TorchScriptArchive& archive, ImageRange range,
 Program::Program(std::unique_ptr<Code> code) : code_(std::move(code)) {}
 Program::~Program() = default;
 
-absl::StatusOr<std::unique_ptr<Program>> Program::Load(
-    const TorchScriptArchive& archive, const WeightSet* host,
+absl::StatusOr<std::unique_ptr<Program::Code>> Program::Compile(
+    const TorchScriptArchive& archive, ImageRange& range, bool filled,
     std::stop_token stop) {
-  INVARIANT(host != nullptr || !archive.runs_code_at_load());
-  const uint64_t size_bytes = archive.layout().size_bytes;
-  if (host != nullptr) INVARIANT(host->size_bytes() >= size_bytes);
-  const bool filled = archive.runs_code_at_load();
-  absl::StatusOr<ImageRange> range =
-      filled ? ImageRange::Over(host->data(), size_bytes)
-             : ImageRange::Reserve(size_bytes);
-  RETURN_IF_ERROR(range.status());
-  ASSIGN_OR_RETURN(LoadedModule module,
-                   LoadModule(archive, *range, filled, std::move(stop)));
+  absl::StatusOr<std::optional<LoadedModule>> module =
+      LoadModule(archive, range, filled, std::move(stop));
+  if (!module.ok()) return InFile(archive, module.status());
+  if (!module->has_value()) return nullptr;
   try {
-    return std::unique_ptr<Program>(new Program(std::unique_ptr<Code>(new Code{
-        MakeCode(archive, *std::move(range), filled, std::move(module))})));
+    return std::unique_ptr<Code>(
+        new Code{MakeCode(archive, range, **std::move(module))});
   } catch (...) {
     return InFile(archive,
                   CurrentExceptionStatus(absl::StatusCode::kInvalidArgument,
                                          FirstSentence));
   }
+}
+
+absl::StatusOr<std::unique_ptr<Program>> Program::Load(
+    const TorchScriptArchive& archive, const WeightSet* host,
+    std::stop_token stop) {
+  const uint64_t size_bytes = archive.layout().size_bytes;
+  const bool filled = host != nullptr;
+  if (!filled && archive.runs_code_at_load()) return nullptr;
+  if (filled) INVARIANT(host->size_bytes() >= size_bytes);
+  absl::StatusOr<ImageRange> range =
+      filled ? ImageRange::Over(host->data(), size_bytes)
+             : ImageRange::Reserve(size_bytes);
+  RETURN_IF_ERROR(range.status());
+  if (!filled) {
+    const absl::StatusOr<bool> all = FillConstants(archive, *range);
+    if (!all.ok()) return InFile(archive, all.status());
+    if (!*all) return nullptr;
+  }
+  absl::StatusOr<std::unique_ptr<Code>> code =
+      Compile(archive, *range, filled, std::move(stop));
+  if (!code.ok()) {
+    // An error that came of reading zeros for weights says nothing.
+    if (range->WasRead()) return nullptr;
+    return code.status();
+  }
+  if (*code == nullptr || (*code)->code.range.WasRead()) return nullptr;
+  (*code)->code.range.Empty();
+  return std::unique_ptr<Program>(new Program(*std::move(code)));
 }
 
 absl::StatusOr<std::unique_ptr<Instance>> Program::Bind(

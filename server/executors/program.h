@@ -5,6 +5,10 @@
 // code exists before a byte of weights is read, and every Instance is the same
 // module with that range replaced by a lease. One Program serves all replicas.
 //
+// LibTorch reads constants while it compiles, so they are there by then. When
+// anything reads a weight all the same, the kernel tells, and the program is
+// built again once the weights are there.
+//
 // Before any of the file's code runs, its graphs are searched for operators
 // that reach outside the process (files, sockets); such a file is refused.
 //
@@ -16,7 +20,9 @@
 //           FAILED_PRECONDITION from Bind when the program cannot live on that
 //           kind of device (for example, packed quantised weights);
 //           CANCELLED when `stop` asked while the file's own code
-//           (__setstate__) was running.
+//           (__setstate__) was running; DATA_LOSS when a constant fails its
+//           checksum.
+// Limits:   kConstantsReadMaxBytes, for each load under way.
 
 #ifndef SERVER_EXECUTORS_PROGRAM_H_
 #define SERVER_EXECUTORS_PROGRAM_H_
@@ -34,10 +40,16 @@
 
 namespace ferry {
 
+class ImageRange;  // image_range.h
+
 class Program {
  public:
-  // `host` is null, or the filled host copy: required when the archive
-  // runs_code_at_load(), since that code may read weights.
+  // Constants that are read before the weights are.
+  static constexpr uint64_t kConstantsReadMaxBytes = uint64_t{16} << 20;
+
+  // `host` is the filled host copy, or null before there is one. Then the
+  // answer is null too when the program can only be built over the weights: its
+  // own code reads them, or its constants are more than is read early.
   static absl::StatusOr<std::unique_ptr<Program>> Load(
       const TorchScriptArchive& archive, const WeightSet* host,
       std::stop_token stop);
@@ -59,6 +71,9 @@ class Program {
 
  private:
   struct Code;
+  static absl::StatusOr<std::unique_ptr<Code>> Compile(
+      const TorchScriptArchive& archive, ImageRange& range, bool filled,
+      std::stop_token stop);
   explicit Program(std::unique_ptr<Code> code);
 
   std::unique_ptr<Code> code_;

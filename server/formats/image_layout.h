@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ferry {
@@ -26,11 +27,16 @@ inline constexpr uint64_t kPageBytes = 4096;
 
 // One tensor storage of the file.
 struct Record {
+  static constexpr std::string_view kConstants = "constants/";
+
   std::string name;  // "data/0", "constants/3".
   uint64_t file_offset_bytes = 0;
   uint64_t image_offset_bytes = 0;
   uint64_t size_bytes = 0;
   uint32_t crc32 = 0;  // Of the record's bytes, as the file states it.
+
+  // A tensor of the code, not of the module. They end the image.
+  bool is_constant() const { return name.starts_with(kConstants); }
 };
 
 struct ImageLayout {

@@ -23,7 +23,7 @@ namespace ferry {
 namespace {
 
 constexpr std::string_view kWeights = "data/";
-constexpr std::string_view kConstants = "constants/";
+constexpr std::string_view kConstants = Record::kConstants;
 constexpr std::string_view kCode = "code/";
 constexpr std::string_view kCodeSuffix = ".py";
 constexpr uint64_t kHeaderRecordSizeMax = 64;

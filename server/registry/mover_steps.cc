@@ -54,15 +54,14 @@ absl::Status Mover::Work::Open(Move& move) {
                    TorchScriptArchive::Open(std::move(file.fd), file.path));
   // Code that does not need weights is compiled before any is read: a file that
   // cannot serve is refused while that is cheap.
-  if (!move.archive->runs_code_at_load()) {
-    RETURN_IF_ERROR(BuildProgram(move, nullptr));
-  }
-  return absl::OkStatus();
+  return BuildProgram(move, nullptr);
 }
 
+// Without the host copy there may be none yet.
 absl::Status Mover::Work::BuildProgram(Move& move, const WeightSet* host) {
   ASSIGN_OR_RETURN(move.program,
                    Program::Load(*move.archive, host, move.stop.get_token()));
+  if (move.program == nullptr) return absl::OkStatus();
   move.signature = move.program->signature();
   if (move.sidecar.has_value()) {
     RETURN_IF_ERROR(

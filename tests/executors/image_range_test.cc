@@ -1,8 +1,9 @@
-// Addresses of a range, and that a reserved one has no memory.
+// Addresses of a range, what a reserved one holds, and that reading it is seen.
 
 #include "server/executors/image_range.h"
 
 #include <array>
+#include <string_view>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -41,10 +42,35 @@ TEST(ImageRangeTest, MoreThanTheAddressSpaceIsRefused) {
               StatusIs(absl::StatusCode::kResourceExhausted));
 }
 
-TEST(ImageRangeDeathTest, ReservedAddressesCannotBeRead) {
+TEST(ImageRangeTest, AReadWhereNothingWasFilledIsSeen) {
+  constexpr uint64_t kSizeBytes = uint64_t{64} << 20;
+  for (const uint64_t at : {uint64_t{0}, uint64_t{5} << 20, kSizeBytes - 1}) {
+    const auto range = ImageRange::Reserve(kSizeBytes);
+    ASSERT_THAT(range, IsOk());
+    EXPECT_FALSE(range->WasRead());
+    const std::byte byte = *(range->data() + at);
+    EXPECT_EQ(byte, std::byte{0});
+    EXPECT_TRUE(range->WasRead()) << at;
+  }
+}
+
+TEST(ImageRangeTest, WhatWasFilledMayBeReadAndIsGivenBack) {
+  auto range = ImageRange::Reserve(5 * 4096);
+  ASSERT_THAT(range, IsOk());
+  ASSERT_THAT(range->Fill(3 * 4096 + 64, "constants"), IsOk());
+  const char* const text =
+      reinterpret_cast<const char*>(range->data()) + 3 * 4096 + 64;
+  EXPECT_EQ(std::string_view(text, 9), "constants");
+  EXPECT_FALSE(range->WasRead());
+  range->Empty();
+  EXPECT_EQ(*text, '\0');
+  EXPECT_FALSE(range->WasRead());
+}
+
+TEST(ImageRangeDeathTest, ReservedAddressesCannotBeWritten) {
   const auto range = ImageRange::Reserve(4096);
   ASSERT_THAT(range, IsOk());
-  EXPECT_DEATH({ [[maybe_unused]] volatile auto byte = *range->data(); }, "");
+  EXPECT_DEATH(*range->data() = std::byte{1}, "");
 }
 
 }  // namespace

@@ -60,7 +60,10 @@ ServedModel Serve(const std::string& path, Device& device, Devices& devices) {
   model.archive = OpenArchive(path);
   if (model.archive == nullptr) return model;
   model.host = Place(*model.archive, devices.cpu);
-  auto program = Program::Load(*model.archive, model.host.weights.get(), {});
+  auto program = Program::Load(*model.archive, nullptr, {});
+  if (program.ok() && *program == nullptr) {
+    program = Program::Load(*model.archive, model.host.weights.get(), {});
+  }
   EXPECT_TRUE(program.ok()) << program.status();
   if (!program.ok()) return model;
   model.program = *std::move(program);

@@ -21,10 +21,9 @@ namespace ferry::module_loader_test {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
 
-absl::StatusOr<LoadedModule> Load(const TorchScriptArchive& archive,
-                                  std::stop_token stop = {}) {
+absl::StatusOr<std::optional<LoadedModule>> Load(
+    const TorchScriptArchive& archive, std::stop_token stop = {}) {
   const auto range = ImageRange::Reserve(archive.layout().size_bytes);
   return LoadModule(archive, *range, /*filled=*/false, stop);
 }
@@ -37,10 +36,10 @@ TEST(ModuleLoaderTest, BuildsAModuleWhoseTensorsPointIntoTheRange) {
   const auto range = ImageRange::Reserve(archive->layout().size_bytes);
   const auto module = LoadModule(*archive, *range, false, {});
   ASSERT_THAT(module, IsOk());
-  const at::Tensor weight = module->object->getAttr("weight").toTensor();
+  const at::Tensor weight = (*module)->object->getAttr("weight").toTensor();
   EXPECT_TRUE(range->OffsetOf(weight.const_data_ptr()).has_value());
   EXPECT_EQ(weight.sizes(), (std::vector<int64_t>{4}));
-  EXPECT_FALSE(module->object->getAttr("training").toBool());
+  EXPECT_FALSE((*module)->object->getAttr("training").toBool());
 }
 
 TEST(ModuleLoaderTest, RefusesCodeThatTouchesFiles) {
@@ -54,7 +53,6 @@ TEST(ModuleLoaderTest, RefusesCodeThatTouchesFiles) {
     EXPECT_THAT(module, StatusIs(absl::StatusCode::kInvalidArgument));
     const std::string message(module.status().message());
     EXPECT_THAT(message, HasSubstr(operation));
-    EXPECT_THAT(message, StartsWith("model file " + path + ": "));
   }
 }
 
@@ -125,7 +123,9 @@ TEST(ModuleLoaderTest, ASetStateThatNeverEndsIsCancelled) {
 TEST(ModuleLoaderTest, CodeThatRunsAtLoadNeedsWeightsThatAreThere) {
   SKIP_WITHOUT_MODELS();
   const auto archive = OpenArchive(ModelsFolder() + "/set_state.pt");
-  EXPECT_THAT(Load(*archive), StatusIs(absl::StatusCode::kInvalidArgument));
+  const auto module = Load(*archive);
+  ASSERT_THAT(module, IsOk());
+  EXPECT_FALSE(module->has_value());
 }
 
 }  // namespace

@@ -133,12 +133,20 @@ TEST(ProgramTest, OneProgramServesAllItsReplicas) {
   }
 }
 
-TEST(ProgramTest, ConstantsOfOneShapeAreToldApartBeforeTheyAreThere) {
-  // As tracing writes them; their compiler compares them when it loads them.
+// Their compiler compares constants of one dtype and shape byte by byte, those
+// of a function when it loads it and those of a callee when it inlines it.
+class ConstantsOfOneShapeTest : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(ConstantsOfOneShapeTest, AreToldApart) {
   TemporaryFolder folder;
   torch::jit::Module module = Scripted(
-      "def forward(self, x):\n    return (x + x) * (x + x) + self.weight\n");
-  torch::jit::Graph& graph = *module.get_method("forward").graph();
+      "def part(self, x):\n    return (x + x) * (x + x) + self.weight\n"
+      "def forward(self, x):\n    return self.part(x)\n");
+  if (GetParam() == "forward") {
+    module = Scripted(
+        "def forward(self, x):\n    return (x + x) * (x + x) + self.weight\n");
+  }
+  torch::jit::Graph& graph = *module.get_method(GetParam()).graph();
   float next = 10;
   for (torch::jit::Node* node : graph.nodes()) {
     if (node->kind() != c10::aten::add || next > 11) continue;
@@ -162,18 +170,50 @@ TEST(ProgramTest, ConstantsOfOneShapeAreToldApartBeforeTheyAreThere) {
   }
 }
 
-TEST(ProgramTest, AWrongScalarConstantIsDataLoss) {
-  // A constant without dimensions is read when the program is loaded.
-  TemporaryFolder folder;
+INSTANTIATE_TEST_SUITE_P(In, ConstantsOfOneShapeTest,
+                         ::testing::Values("forward", "part"),
+                         [](const auto& info) { return info.param; });
+
+// A file whose forward adds that constant to x.
+void SaveAdder(const std::string& path, const at::Tensor& constant) {
   torch::jit::Module module =
       Scripted("def forward(self, x):\n    return x + self.weight\n");
   torch::jit::Graph& graph = *module.get_method("forward").graph();
   for (torch::jit::Node* node : graph.nodes()) {
     if (node->kind() != c10::aten::add) continue;
     const torch::jit::WithInsertPoint before(node);
-    node->replaceInput(1, graph.insertConstant(at::scalar_tensor(41.5)));
+    node->replaceInput(1, graph.insertConstant(constant));
   }
-  module.save(folder / "m.pt");
+  module.save(path);
+}
+
+TEST(ProgramTest, MoreConstantsThanAreReadEarlyComeWithTheWeights) {
+  // Of which one, without dimensions, is a large record's.
+  TemporaryFolder folder;
+  const at::Tensor large = at::zeros({5 << 20});
+  large.slice(0, 3, 4).fill_(41.5);
+  SaveAdder(folder / "m.pt", large.select(0, 3));
+  const auto archive = OpenArchive(folder / "m.pt");
+  ASSERT_GT(archive->layout().size_bytes, Program::kConstantsReadMaxBytes);
+  const auto early = Program::Load(*archive, nullptr, {});
+  ASSERT_THAT(early, IsOk());
+  EXPECT_EQ(*early, nullptr);
+  Devices devices;
+  for (Device* device : devices.all) {
+    ServedModel model = Serve(folder / "m.pt", *device, devices);
+    ASSERT_NE(model.instance, nullptr);
+    const at::Tensor x = at::zeros({4});
+    const auto result = model.instance->Run(
+        ToInputs(model.program->signature(), {c10::IValue(x)}));
+    ASSERT_THAT(result, IsOk());
+    EXPECT_TRUE(SameBits(result->outputs()[0].value, at::full({4}, 41.5)));
+  }
+}
+
+TEST(ProgramTest, AWrongScalarConstantIsDataLoss) {
+  // A constant without dimensions is read when the program is loaded.
+  TemporaryFolder folder;
+  SaveAdder(folder / "m.pt", at::scalar_tensor(41.5));
   Devices devices;
   ServedModel model = Serve(folder / "m.pt", devices.cpu, devices);
   const at::Tensor x = at::zeros({4});
