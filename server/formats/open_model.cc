@@ -7,16 +7,16 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <unistd.h>
 #include <utility>
 #include <vector>
 
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_split.h"
 
 #include "server/base/absl_view.h"
 #include "server/base/ids.h"
@@ -27,8 +27,7 @@
 namespace ferry {
 namespace {
 
-// A rename while the kernel walks makes it start over, a few times.
-constexpr int kWalksMax = 16;
+constexpr int kLinksMax = 40;  // Followed in one walk, as the kernel does.
 
 std::string Display(std::string_view path) {
   return absl::Utf8SafeCHexEscape(AbslView(path));
@@ -47,8 +46,7 @@ absl::Status WalkError(const std::string& path, int error) {
       return absl::InvalidArgumentError(
           message("outside the model directories"));
     case ELOOP:
-      return absl::InvalidArgumentError(
-          message("too many symbolic links, or one that the kernel makes up"));
+      return absl::InvalidArgumentError(message("too many symbolic links"));
     case ENAMETOOLONG:
       return absl::InvalidArgumentError(message("the path is too long"));
     case ENXIO:
@@ -56,20 +54,13 @@ absl::Status WalkError(const std::string& path, int error) {
       return absl::InvalidArgumentError(
           message("it is a socket or a device, not a regular file"));
     case EACCES:
+    case EPERM:
       return absl::PermissionDeniedError(
           message("the daemon's user may not read it"));
     case EMFILE:
     case ENFILE:
       return absl::ResourceExhaustedError(
           message("no file descriptors are left"));
-    case EAGAIN:
-      return absl::UnavailableError(
-          message("the directory changes while it is being read"));
-    case ENOSYS:
-    case EPERM:
-      return absl::FailedPreconditionError(message(
-          "openat2 is not there; it takes Linux 5.6, and a sandbox that "
-          "permits it"));
     default:
       return absl::InternalError(message(std::strerror(error)));
   }
@@ -85,23 +76,71 @@ absl::StatusOr<UniqueFd> OpenDirectory(const std::string& directory) {
                          : absl::NotFoundError(message);
 }
 
-// `path` below `root`, whatever it is.
+// Puts the steps of `path` on those that are still to be taken, last first.
+void AddSteps(const std::string& path, std::vector<std::string>& steps) {
+  std::vector<std::string> added = absl::StrSplit(path, '/');
+  steps.insert(steps.end(), std::move_iterator(added.rbegin()),
+               std::move_iterator(added.rend()));
+}
+
+// Where the symbolic link `name` in `folder` leads; nothing when it is none.
+std::optional<std::string> LinkTarget(int folder, const std::string& name) {
+  std::string target(PATH_MAX, '\0');
+  const ssize_t size =
+      ::readlinkat(folder, name.c_str(), target.data(), target.size());
+  if (size < 0) return std::nullopt;
+  target.resize(static_cast<size_t>(size));
+  return target;
+}
+
+// `path` below `root`, whatever it is. The kernel takes one name at a time and
+// follows no link; a link's text is walked like the path, and ".." leads to the
+// folder that was entered before, so whatever changes meanwhile, every folder
+// on the way was reached from `root`.
 absl::StatusOr<UniqueFd> Walk(const UniqueFd& root, const std::string& path,
-                              uint64_t flags) {
+                              int flags) {
   if (path.find('\0') != path.npos) {
     return Refusal("path ", Shown(path), " holds a NUL byte");
   }
-  struct open_how how = {};
-  how.flags = flags | O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  int error = EAGAIN;
-  for (int i = 0; i < kWalksMax && (error == EAGAIN || error == EINTR); ++i) {
-    const long fd =
-        ::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof(how));
-    if (fd >= 0) return UniqueFd(static_cast<int>(fd));
-    error = errno;
+  if (path.empty()) return WalkError(path, ENOENT);
+  if (path.starts_with('/')) return WalkError(path, EXDEV);
+  constexpr int kAlways = O_NOFOLLOW | O_CLOEXEC;
+  flags |= kAlways | O_RDONLY | O_NONBLOCK | O_NOCTTY;
+  std::vector<UniqueFd> folders;  // Entered, below `root`.
+  std::vector<std::string> steps;
+  AddSteps(path, steps);
+  for (int links = 0; !steps.empty();) {
+    const std::string step = std::move(steps.back());
+    steps.pop_back();
+    if (step.empty() || step == ".") continue;
+    if (step == "..") {
+      if (folders.empty()) return WalkError(path, EXDEV);
+      folders.pop_back();
+      continue;
+    }
+    const int here = folders.empty() ? root.get() : folders.back().get();
+    const bool last = steps.empty();
+    UniqueFd fd(::openat(here, step.c_str(),
+                         last ? flags : kAlways | O_PATH | O_DIRECTORY));
+    const int error = errno;
+    if (fd && last) return fd;
+    if (fd) {
+      folders.push_back(std::move(fd));
+      continue;
+    }
+    // What a link answers depends on the flags.
+    const bool maybe_link = error == ELOOP || error == ENOTDIR;
+    const auto target =
+        maybe_link ? LinkTarget(here, step) : std::optional<std::string>();
+    if (!target.has_value()) return WalkError(path, error);
+    if (++links > kLinksMax) return WalkError(path, ELOOP);
+    if (target->starts_with('/')) return WalkError(path, EXDEV);
+    AddSteps(*target, steps);
   }
-  return WalkError(path, error);
+  UniqueFd fd(::openat(folders.empty() ? root.get() : folders.back().get(), ".",
+                       flags));
+  if (fd) return fd;
+  return WalkError(path, errno);
 }
 
 std::string_view KindOf(mode_t mode) {

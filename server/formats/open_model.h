@@ -1,8 +1,10 @@
 // OpenBeneath() and FindModelFile() open a model's file and nothing else.
 //
-// A client names models and paths. The kernel itself keeps the walk below a
-// configured directory (openat2 with RESOLVE_BENEATH), so no "..", symbolic
-// link or rename under way leads out of it, and only a regular file is opened.
+// A client names models and paths. They are walked name by name from a
+// configured directory, and symbolic links by their text, so no "..", link or
+// rename under way leads out of it, and only a regular file is opened. The
+// kernel has a call for that (openat2), which systemd's DynamicUser= and some
+// container sandboxes do not let through.
 //
 // Owns:     nothing; the caller owns the descriptors.
 // Threads:  any.
@@ -11,10 +13,7 @@
 //           INVALID_ARGUMENT when the path leaves the directory, breaks the
 //           rules for names, or is not a regular file;
 //           PERMISSION_DENIED when the daemon's user may not read it;
-//           FAILED_PRECONDITION when the kernel has no openat2 (Linux 5.6), or
-//           a sandbox forbids it;
 //           RESOURCE_EXHAUSTED when there are no descriptors left;
-//           UNAVAILABLE when the directory changed while it was being walked;
 //           INTERNAL when the disk fails.
 // Limits:   PATH_MAX; kSidecarSizeMax; kVersionsMax entries in a model's
 // folder.

@@ -3,15 +3,26 @@
 
 #include "server/formats/open_model.h"
 
+#include <atomic>
+#include <cerrno>
 #include <climits>
+#include <cstddef>
+#include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <thread>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 #include "server/formats/read_exactly.h"
@@ -105,6 +116,62 @@ TEST_F(OpenModelTest, RefusesToLeaveTheDirectory) {
     EXPECT_THAT(fd.status().ToString(),
                 testing::HasSubstr("outside the model directories"));
   }
+}
+
+TEST_F(OpenModelTest, WalksDotsAndLinksInsideTheDirectory) {
+  Write("models/a/b/c.pt", "weights");
+  Write("models/a/d.pt", "more");
+  fs::create_directory_symlink("a/b", root_ / "models/b");
+  fs::create_symlink("../d.pt", root_ / "models/a/b/up.pt");
+  EXPECT_EQ(TextOf(*Open("./a//b/./c.pt")), "weights");
+  EXPECT_EQ(TextOf(*Open("a/b/../d.pt")), "more");
+  EXPECT_EQ(TextOf(*Open("a/b/up.pt")), "more");
+  // From where the link leads, as the kernel would walk.
+  EXPECT_EQ(TextOf(*Open("b/../d.pt")), "more");
+  EXPECT_THAT(Open("b/../../../secret.pt"), StatusIs(kInvalidArgument));
+  EXPECT_THAT(Open("a/d.pt/"), StatusIs(kNotFound));
+  EXPECT_THAT(Open("a/.."), StatusIs(kInvalidArgument));
+}
+
+// A folder and a link that leads out take each other's name, again and again.
+TEST_F(OpenModelTest, NeverLeavesTheDirectoryWhileItChanges) {
+  Write("models/a/secret.pt", "weights");
+  fs::create_directory_symlink("..", root_ / "models/b");
+  std::atomic<bool> changing{true};
+  std::thread changes([&] {
+    while (changing) {
+      ::renameat2(AT_FDCWD, (root_ / "models/a").c_str(), AT_FDCWD,
+                  (root_ / "models/b").c_str(), RENAME_EXCHANGE);
+    }
+  });
+  int opened = 0;
+  for (int i = 0; i < 2000; ++i) {
+    const auto fd = Open("a/secret.pt");
+    if (!fd.ok()) continue;
+    ++opened;
+    EXPECT_EQ(TextOf(*fd), "weights");
+  }
+  changing = false;
+  changes.join();
+  EXPECT_GT(opened, 0);
+}
+
+// systemd's DynamicUser=, gVisor and others answer ENOSYS to openat2. In a
+// process of its own: a filter stays.
+TEST_F(OpenModelTest, OpensWhereASandboxRefusesOpenat2) {
+  Write("models/a/b.pt", "weights");
+  const auto in_sandbox = [&] {
+    sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    const sock_fprog program = {.len = std::size(code), .filter = code};
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) ::_exit(1);
+    if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) ::_exit(1);
+    ::_exit(Open("a/b.pt").ok() ? 0 : 2);
+  };
+  EXPECT_EXIT(in_sandbox(), testing::ExitedWithCode(0), "");
 }
 
 TEST_F(OpenModelTest, RefusesSymlinksThatTheKernelMakesUp) {
