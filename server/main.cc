@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 
 #include "server/base/clock.h"
+#include "server/base/file_limit.h"
 #include "server/base/log.h"
 #include "server/base/mutex.h"
 #include "server/base/stop_signal.h"
@@ -141,6 +142,7 @@ int Main(int argc, char** argv) {
   // debugging: each lock of gRPC's would look itself up in a graph.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   SetLog(config->log_format, config->log_level);
+  RaiseFileLimit();
   auto signal = StopSignal::Create();
   if (!signal.ok()) return Fail(signal.status(), config->log_format);
   for (const Config::Setting& setting : config->settings) {

@@ -1,6 +1,6 @@
 """ferryd as a process: what it prints, what it exits with, and what signals do to it.
 
-Usage: process_test.py BUILD_DIRECTORY
+Usage: process_test.py BUILD_DIRECTORY [TEST]
 
 What holds a drain up is a chunk on its way over a slow simulated link: a copy
 looks for a stop between chunks only.
@@ -9,6 +9,7 @@ looks for a stop between chunks only.
 import json
 import os
 import pathlib
+import resource
 import signal
 import socket
 import subprocess
@@ -171,11 +172,34 @@ def a_second_signal_ends_a_drain(folder):
     expect(len(ferryd.said("stopped all_requests_ended=false")), 1, ferryd)
 
 
+def many_connections_leave_it_reachable(folder):
+    """More than the descriptors that it is started with: gRPC would stop listening for good at the first one too many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+    try:
+        ferryd = Ferryd(folder, CPU)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    ferryd.await_line(" ready ")
+    host, port = ferryd.server.split(":")
+    connections = [socket.create_connection((host, int(port))) for _ in range(100)]
+    for connection in connections:
+        connection.recv(1)  # Its settings: it was accepted.
+    expect(subprocess.run([BUILD / "ferryctl", f"--server={ferryd.server}", "health"], stdout=subprocess.DEVNULL).returncode, 0,
+           ferryd)
+    for connection in connections:
+        connection.close()
+    ferryd.signal()
+    expect(ferryd.end(), 0, ferryd)
+
+
 def main():
     for test in (three_mistakes_are_told_at_once, a_port_in_use_is_one_sentence,
                  it_prints_its_settings_and_drains_at_a_signal, every_failed_load_is_told,
                  a_signal_undoes_the_loads_of_the_start, a_signal_undoes_a_clients_load, the_limit_ends_a_drain,
-                 a_second_signal_ends_a_drain):
+                 a_second_signal_ends_a_drain, many_connections_leave_it_reachable):
+        if len(sys.argv) > 2 and test.__name__ != sys.argv[2]:
+            continue
         with tempfile.TemporaryDirectory() as folder:
             subprocess.run([BUILD / "ferry-make-model", f"{folder}/m.pt", "--kind=mlp", "--bytes=48MiB"], check=True,
                            stdout=subprocess.DEVNULL)
