@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
+#include "server/base/invariant.h"
 #include "server/executors/default_check.h"
 #include "server/executors/inline_check.h"
 #include "server/executors/loop_guard.h"
@@ -55,22 +56,18 @@ class Loader {
   LoadedModule Load() {
     torch::jit::populate_upgraders_graph_map();
     CheckDefaults();
-    if (archive_.HasRecord("constants.pkl")) {
-      const c10::IValue table = Unpickle("constants");
-      if (!table.isTuple()) {
-        ThrowIfError(absl::InvalidArgumentError("constants.pkl is no tuple"));
-      }
-      for (const c10::IValue& constant : table.toTupleRef().elements()) {
-        constants_.push_back(constant);
-      }
+    const c10::IValue table = Unpickle("constants");
+    if (!table.isTuple()) {
+      ThrowIfError(absl::InvalidArgumentError("constants.pkl is no tuple"));
     }
+    constants_ = table.toTupleRef().elements().vec();
     const c10::IValue root = Unpickle("data");
     if (!root.isObject() || !root.toObjectRef().type()->is_module()) {
       ThrowIfError(absl::InvalidArgumentError("data.pkl holds no module"));
     }
     CheckCode();
     SetEvaluationMode(root);
-    return {.unit = unit_, .object = root.toObject()};
+    return {.unit = unit_, .object = root.toObject(), .ran_code = ran_code_};
   }
 
   // Why Load() threw, when it did: code of the file's would have read weights
@@ -78,17 +75,12 @@ class Loader {
   bool wants_weights() const { return wants_weights_; }
 
  private:
-  std::string Read(const std::string& name) {
-    absl::StatusOr<std::string> bytes = archive_.Read(name);
-    ThrowIfError(bytes.status());
-    return *std::move(bytes);
-  }
-
   std::shared_ptr<torch::jit::Source> Source(const std::string& qualifier) {
     std::string name = absl::StrCat("code/", qualifier, ".py");
     std::replace(name.begin(), name.end() - 3, '.', '/');
-    if (!archive_.HasRecord(name)) return nullptr;
-    return std::make_shared<torch::jit::Source>(Read(name), name, 1);
+    const std::string* text = archive_.Find(name);
+    if (text == nullptr) return nullptr;
+    return std::make_shared<torch::jit::Source>(*text, name, 1);
   }
 
   // Before anything is imported, which would run them.
@@ -120,7 +112,9 @@ class Loader {
   }
 
   c10::IValue Unpickle(const std::string& archive_name) {
-    const std::string pickle = Read(archive_name + ".pkl");
+    const std::string* found = archive_.Find(archive_name + ".pkl");
+    INVARIANT(found != nullptr);
+    const std::string& pickle = *found;
     size_t at = 0;
     const auto read = [&](char* to, size_t size) {
       const size_t some = std::min(size, pickle.size() - at);
@@ -177,6 +171,7 @@ class Loader {
       CheckCode();
       // What C++ code keeps of its state must not lie in a lease.
       if (native) state = OwnTensors(state);
+      ran_code_ |= !native;
     }
     return torch::jit::ObjLoaderFunc(type, std::move(state));
   }
@@ -202,6 +197,7 @@ class Loader {
   OperatorCheck checked_;
   size_t checked_functions_ = 0;
   bool wants_weights_ = false;
+  bool ran_code_ = false;
 };
 
 }  // namespace

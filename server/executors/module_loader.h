@@ -33,6 +33,7 @@ namespace ferry {
 struct LoadedModule {
   std::shared_ptr<torch::jit::CompilationUnit> unit;
   c10::intrusive_ptr<c10::ivalue::Object> object;  // In evaluation mode.
+  bool ran_code = false;  // Of the file's own: a __setstate__.
 };
 
 // `filled` says that the range holds the weights already; without them the

@@ -130,7 +130,6 @@ absl::StatusOr<std::unique_ptr<Program>> Program::Load(
     std::stop_token stop) {
   const uint64_t size_bytes = archive.layout().size_bytes;
   const bool filled = host != nullptr;
-  if (!filled && archive.runs_code_at_load()) return nullptr;
   if (filled) INVARIANT(host->size_bytes() >= size_bytes);
   absl::StatusOr<ImageRange> range =
       filled ? ImageRange::Over(host->data(), size_bytes)
@@ -164,5 +163,7 @@ absl::StatusOr<std::unique_ptr<Instance>> Program::Bind(
 const Signature& Program::signature() const { return code_->code.signature; }
 
 bool Program::stateful() const { return code_->code.state.stateful; }
+
+bool Program::ran_code_at_load() const { return code_->code.module.ran_code; }
 
 }  // namespace ferry

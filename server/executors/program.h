@@ -69,6 +69,10 @@ class Program {
   // moves carry the state.
   bool stateful() const;
 
+  // Load ran code of the file's own (__setstate__), which may have written to
+  // the host copy.
+  bool ran_code_at_load() const;
+
  private:
   struct Code;
   static absl::StatusOr<std::unique_ptr<Code>> Compile(

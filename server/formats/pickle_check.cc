@@ -62,7 +62,7 @@ class PickleRun {
         limits_(limits),
         stack_(limits) {}
 
-  absl::StatusOr<PickleFacts> Run() {
+  absl::Status Run() {
     if (pickle_.size() > limits_.size_max_bytes) {
       return Refusal("it has ", pickle_.size(), " bytes; at most ",
                      limits_.size_max_bytes, " are allowed");
@@ -79,7 +79,7 @@ class PickleRun {
                                                         status.message()));
       }
     }
-    return facts_;
+    return absl::OkStatus();
   }
 
  private:
@@ -231,7 +231,6 @@ class PickleRun {
     ASSIGN_OR_RETURN(const std::string_view module, Line());
     ASSIGN_OR_RETURN(const std::string_view name, Line());
     ASSIGN_OR_RETURN(const PickleValue value, FindPickleGlobal(module, name));
-    facts_.reads_weights |= IsNativeModule(module);
     return stack_.Push(value);
   }
 
@@ -256,8 +255,6 @@ class PickleRun {
       return Refusal("a call of something that is not a function or class");
     }
     const auto callable = static_cast<PickleCallable>(function.number);
-    // LibTorch reads the scales of each channel as soon as it makes the tensor.
-    facts_.reads_weights |= callable == PickleCallable::kRebuildQuantizedTensor;
     if (callable == PickleCallable::kClass) {
       RETURN_IF_ERROR(stack_.MakeObject());
     } else {
@@ -328,16 +325,15 @@ class PickleRun {
   const PickleLimits limits_;
   size_t at_ = 0;
   bool stopped_ = false;
-  PickleFacts facts_;
   PickleStack stack_;
   std::map<std::string_view, PickleStorage> storage_of_key_;
 };
 
 }  // namespace
 
-absl::StatusOr<PickleFacts> CheckPickle(std::string_view pickle,
-                                        const StorageSize& storage_size,
-                                        const PickleLimits& limits) {
+absl::Status CheckPickle(std::string_view pickle,
+                         const StorageSize& storage_size,
+                         const PickleLimits& limits) {
   return PickleRun(pickle, storage_size, limits).Run();
 }
 

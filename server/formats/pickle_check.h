@@ -22,7 +22,7 @@
 #include <optional>
 #include <string_view>
 
-#include "absl/status/statusor.h"
+#include "absl/status/status.h"
 
 namespace ferry {
 
@@ -40,18 +40,12 @@ struct PickleLimits {
   uint32_t rank_max = 64;
 };
 
-struct PickleFacts {
-  // Unpickling reads what is in tensors: it makes objects of a class written in
-  // C++, or quantised tensors.
-  bool reads_weights = false;
-};
-
 // The size of the storage with that key in bytes, or nothing if there is none.
 using StorageSize = std::function<std::optional<uint64_t>(std::string_view)>;
 
-absl::StatusOr<PickleFacts> CheckPickle(std::string_view pickle,
-                                        const StorageSize& storage_size,
-                                        const PickleLimits& limits = {});
+absl::Status CheckPickle(std::string_view pickle,
+                         const StorageSize& storage_size,
+                         const PickleLimits& limits = {});
 
 }  // namespace ferry
 

@@ -92,11 +92,6 @@ bool IsQualifiedName(std::string_view name) {
 
 }  // namespace
 
-bool IsNativeModule(std::string_view module) {
-  return module == "__torch__.torch.classes" ||
-         module.starts_with("__torch__.torch.classes.");
-}
-
 absl::StatusOr<PickleValue> FindPickleGlobal(std::string_view module,
                                              std::string_view name) {
   if (!IsQualifiedName(module) || !IsQualifiedName(name)) {

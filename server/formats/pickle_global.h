@@ -27,9 +27,6 @@ inline constexpr size_t kGlobalNameLengthMax = 1024;
 absl::StatusOr<PickleValue> FindPickleGlobal(std::string_view module,
                                              std::string_view name);
 
-// The module of classes that are written in C++.
-bool IsNativeModule(std::string_view module);
-
 }  // namespace ferry
 
 #endif  // SERVER_FORMATS_PICKLE_GLOBAL_H_

@@ -69,25 +69,6 @@ absl::StatusOr<std::vector<Record>> WeightsIn(const ZipArchive& zip,
   return weights;
 }
 
-// The pickle `name`, whose tensors' storages are the records in `folder`.
-absl::StatusOr<PickleFacts> CheckPickleRecord(const ZipArchive& zip,
-                                              const std::string& name,
-                                              std::string_view folder) {
-  constexpr PickleLimits kLimits;
-  ASSIGN_OR_RETURN(const std::string pickle,
-                   zip.Read(name, kLimits.size_max_bytes));
-  const StorageSize storage_size =
-      [&](std::string_view key) -> std::optional<uint64_t> {
-    const ZipRecord* const record = zip.Find(std::string(folder).append(key));
-    if (record == nullptr) return std::nullopt;
-    return record->size_bytes;
-  };
-  absl::StatusOr<PickleFacts> facts =
-      CheckPickle(pickle, storage_size, kLimits);
-  if (facts.ok()) return facts;
-  return InFile(zip.path(), InRecord(name, facts.status()));
-}
-
 // Beside code there is what helps to debug it, which is not read.
 bool IsCode(std::string_view name) {
   return name.starts_with(kCode) && name.ends_with(kCodeSuffix);
@@ -127,25 +108,22 @@ absl::StatusOr<std::unique_ptr<TorchScriptArchive>> TorchScriptArchive::Open(
   RETURN_IF_ERROR(archive->ReadVersion());
   const absl::Status weights = archive->PlanWeights();
   if (!weights.ok()) return InFile(archive->path(), weights);
-  RETURN_IF_ERROR(archive->CheckPickles());
+  RETURN_IF_ERROR(archive->CheckPickle("data.pkl", kWeights));
+  RETURN_IF_ERROR(archive->CheckPickle("constants.pkl", kConstants));
   RETURN_IF_ERROR(archive->CheckCode());
   return archive;
 }
 
-bool TorchScriptArchive::HasRecord(std::string_view name) const {
-  return zip_->Find(name) != nullptr;
-}
-
-absl::StatusOr<std::string> TorchScriptArchive::Read(
-    std::string_view name) const {
-  return zip_->Read(name, kSmallRecordSizeMax);
+const std::string* TorchScriptArchive::Find(std::string_view name) const {
+  const auto found = checked_.find(name);
+  return found == checked_.end() ? nullptr : &found->second;
 }
 
 absl::Status TorchScriptArchive::ReadVersion() {
   // LibTorch looks for them in this order.
-  const std::string name =
-      HasRecord(".data/version") ? ".data/version" : "version";
-  if (!HasRecord(name)) {
+  const bool hidden = zip_->Find(".data/version") != nullptr;
+  const std::string name = hidden ? ".data/version" : "version";
+  if (zip_->Find(name) == nullptr) {
     return InFile(path(), Refusal("it has no record \"version\": not what "
                                   "torch.jit.save writes"));
   }
@@ -157,7 +135,7 @@ absl::Status TorchScriptArchive::ReadVersion() {
                   Refusal("its format version is ", Shown(text), "; ",
                           kVersionMin, " to ", kVersionMax, " are read"));
   }
-  if (!HasRecord("byteorder")) return absl::OkStatus();
+  if (zip_->Find("byteorder") == nullptr) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::string order,
                    zip_->Read("byteorder", kHeaderRecordSizeMax));
   if (order == "little") return absl::OkStatus();
@@ -172,12 +150,21 @@ absl::Status TorchScriptArchive::PlanWeights() {
   return absl::OkStatus();
 }
 
-absl::Status TorchScriptArchive::CheckPickles() {
-  ASSIGN_OR_RETURN(const PickleFacts data,
-                   CheckPickleRecord(*zip_, "data.pkl", kWeights));
-  ASSIGN_OR_RETURN(const PickleFacts constants,
-                   CheckPickleRecord(*zip_, "constants.pkl", kConstants));
-  runs_code_at_load_ = data.reads_weights || constants.reads_weights;
+// The pickle `name`, whose tensors' storages are the records in `folder`.
+absl::Status TorchScriptArchive::CheckPickle(const std::string& name,
+                                             std::string_view folder) {
+  constexpr PickleLimits kLimits;
+  ASSIGN_OR_RETURN(std::string pickle,
+                   zip_->Read(name, kLimits.size_max_bytes));
+  const StorageSize storage_size =
+      [&](std::string_view key) -> std::optional<uint64_t> {
+    const ZipRecord* const record = zip_->Find(std::string(folder).append(key));
+    if (record == nullptr) return std::nullopt;
+    return record->size_bytes;
+  };
+  const absl::Status status = ferry::CheckPickle(pickle, storage_size, kLimits);
+  if (!status.ok()) return InFile(path(), InRecord(name, status));
+  checked_.emplace(name, std::move(pickle));
   return absl::OkStatus();
 }
 
@@ -191,11 +178,11 @@ absl::Status TorchScriptArchive::CheckCode() {
       return InFile(
           path(), Refusal("it has more than ", kCodeSizeMax, " bytes of code"));
     }
-    ASSIGN_OR_RETURN(const std::string text, Read(record.name));
-    runs_code_at_load_ |= text.find("__setstate__") != text.npos;
-    code_files_.push_back(record.name);
+    ASSIGN_OR_RETURN(std::string text, zip_->Read(record.name, kCodeSizeMax));
     const absl::Status status = Outline(record.name, text, definitions);
     if (!status.ok()) return InFile(path(), InRecord(record.name, status));
+    code_files_.push_back(record.name);
+    checked_.emplace(record.name, std::move(text));
   }
   const absl::Status status = CheckDefinitionGraph(definitions);
   return status.ok() ? status : InFile(path(), status);

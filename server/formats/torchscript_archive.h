@@ -3,11 +3,12 @@
 //
 // LibTorch trusts what it loads: its unpickler checks no tensor against its
 // storage and its compiler recurses as deep as the text says. Open() therefore
-// reads everything but the weights first and refuses what could hurt; whoever
-// builds a module or reads weights afterwards uses this one open file.
+// reads everything but the weights first and refuses what could hurt. What it
+// checked it keeps: a file may change under us, so whoever builds a module uses
+// these bytes and reads nothing of the file but weights.
 //
-// Owns:     the descriptor; fd() is borrowed, for pread, and never closed by
-//           the borrower.
+// Owns:     the checked bytes and the descriptor; fd() is borrowed, for pread,
+//           and never closed by the borrower.
 // Threads:  immutable after Open(); any number of threads.
 // Units:    bytes.
 // Fails:    INVALID_ARGUMENT when the file is not a whole, well-formed
@@ -15,14 +16,15 @@
 //           PyTorch writes, or a tensor kind that Ferry does not serve;
 //           DATA_LOSS when a record that is not weights fails its checksum.
 //           (Weights are checked by whoever reads them: Record::crc32.)
-// Limits:   kSmallRecordSizeMax for a record that is not weights, kCodeSizeMax
-//           for all code; and those of zip_directory.h, pickle_check.h and
-//           source_check.h.
+// Limits:   kCodeSizeMax for all code; and those of zip_directory.h,
+//           pickle_check.h (for each of two pickles) and source_check.h.
 
 #ifndef SERVER_FORMATS_TORCHSCRIPT_ARCHIVE_H_
 #define SERVER_FORMATS_TORCHSCRIPT_ARCHIVE_H_
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,7 +40,6 @@ namespace ferry {
 
 class TorchScriptArchive {
  public:
-  static constexpr uint64_t kSmallRecordSizeMax = uint64_t{64} << 20;
   static constexpr uint64_t kCodeSizeMax = uint64_t{64} << 20;
 
   // `display_path` is the name that messages use; it opens nothing.
@@ -51,20 +52,15 @@ class TorchScriptArchive {
   // The weights ("data/N") and then the constants ("constants/N").
   const ImageLayout& layout() const { return layout_; }
 
-  // Record names are without the archive's top folder: "data.pkl",
-  // "code/__torch__/model.py".
-  bool HasRecord(std::string_view name) const;
-  // The checked bytes of a record that is not weights. NOT_FOUND when there is
-  // none of that name.
-  absl::StatusOr<std::string> Read(std::string_view name) const;
+  // The checked bytes of a record, named without the archive's top folder:
+  // "data.pkl", "constants.pkl", "code/__torch__/model.py". Null when nothing
+  // of that name was checked.
+  const std::string* Find(std::string_view name) const;
 
   // Names of the records that hold code, in ascending order.
   const std::vector<std::string>& code_files() const { return code_files_; }
   // The file format version, which selects operator upgraders.
   int version() const { return version_; }
-  // True when building the module runs code that may read weights
-  // (__setstate__, or a class written in C++): fill the image first.
-  bool runs_code_at_load() const { return runs_code_at_load_; }
 
   int fd() const { return zip_->fd(); }
   const std::string& path() const { return zip_->path(); }
@@ -76,15 +72,15 @@ class TorchScriptArchive {
 
   absl::Status ReadVersion();
   absl::Status PlanWeights();
-  absl::Status CheckPickles();
+  absl::Status CheckPickle(const std::string& name, std::string_view folder);
   absl::Status CheckCode();
 
   const std::unique_ptr<ZipArchive> zip_;
   // Written by Open() only.
+  std::map<std::string, std::string, std::less<>> checked_;
   ImageLayout layout_;
   std::vector<std::string> code_files_;
   int version_ = 0;
-  bool runs_code_at_load_ = false;
 };
 
 }  // namespace ferry

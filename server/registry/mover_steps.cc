@@ -25,6 +25,17 @@ absl::Status Stopped() {
   return absl::CancelledError("the move was cancelled and undone");
 }
 
+absl::Status CheckReplicas(const std::string& model, const Program& program,
+                           const MovePlan& plan) {
+  if (!program.stateful() || plan.keep.size() + plan.fill.size() <= 1) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "model \"", model,
+      "\": forward writes the model's own state, so it can serve on one "
+      "device at a time"));
+}
+
 }  // namespace
 
 absl::Status Mover::Work::Run(Move& move) {
@@ -102,12 +113,8 @@ absl::Status Mover::Work::Decide(Move& move) {
     move.exemplar = record.exemplar;
   }
   ASSIGN_OR_RETURN(move.plan, PlanMove(devices, question));
-  if (program != nullptr && program->stateful() &&
-      move.plan.keep.size() + move.plan.fill.size() > 1) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "model \"", move.spec.name,
-        "\": forward writes the model's own state, so it can serve on one "
-        "device at a time"));
+  if (program != nullptr) {
+    RETURN_IF_ERROR(CheckReplicas(move.spec.name, *program, move.plan));
   }
 
   if (move.plan.read_file) {
@@ -147,22 +154,20 @@ absl::Status Mover::Work::Copy(Move& move) {
   if (move.plan.read_file) {
     RETURN_IF_ERROR(FillHost(move));
     if (move.program == nullptr) {
-      LoadedModel& loaded = *move.loaded;
-      RETURN_IF_ERROR(BuildProgram(move, &loaded.host));
+      RETURN_IF_ERROR(BuildProgram(move, &move.loaded->host));
+      RETURN_IF_ERROR(CheckReplicas(move.spec.name, *move.program, move.plan));
       EndStep(move, MoveStep::kWarmup);
-      // The file's code may have written to the bytes that it was given, and
-      // what it left there is what the model now is.
+    }
+    move.archive.reset();  // All the file's code, which nobody needs any more.
+    LoadedModel& loaded = *move.loaded;
+    loaded.program = std::move(move.program);
+    if (loaded.program->ran_code_at_load()) {
+      // It may have written to the bytes that it was given, and what it left
+      // there is what the model now is.
       RETURN_IF_ERROR(rooms.transfers.Sum(
           loaded.plan, loaded.host, loaded.checksums, move.stop.get_token()));
       EndStep(move, MoveStep::kVerify);
-      if (move.program->stateful() && move.fresh.size() > 1) {
-        return absl::FailedPreconditionError(
-            absl::StrCat("model \"", move.spec.name,
-                         "\": forward writes the model's own state, so it can "
-                         "serve on one device at a time"));
-      }
     }
-    move.loaded->program = std::move(move.program);
   }
   for (const auto& residence : move.fresh) {
     RETURN_IF_ERROR(Fill(move, *residence));

@@ -3,6 +3,7 @@
 #include "server/executors/module_loader.h"
 
 #include <filesystem>
+#include <fstream>
 
 #include <ATen/Functions.h>
 #include <gtest/gtest.h>
@@ -105,7 +106,6 @@ TEST(ModuleLoaderTest, ASetStateThatNeverEndsIsCancelled) {
   SKIP_WITHOUT_MODELS();
   Devices devices;
   const auto archive = OpenArchive(ModelsFolder() + "/endless_load.pt");
-  ASSERT_TRUE(archive->runs_code_at_load());
   const PlacedWeights host = Place(*archive, devices.cpu);
   const ImageRange range =
       ImageRange::Over(host.weights->data(), host.weights->size_bytes());
@@ -126,6 +126,33 @@ TEST(ModuleLoaderTest, CodeThatRunsAtLoadNeedsWeightsThatAreThere) {
   const auto module = Load(*archive);
   ASSERT_THAT(module, IsOk());
   EXPECT_FALSE(module->has_value());
+}
+
+TEST(ModuleLoaderTest, SaysWhetherTheFilesOwnCodeRan) {
+  SKIP_WITHOUT_MODELS();
+  CpuDevice cpu(uint64_t{1} << 30);
+  for (const auto& [name, ran] :
+       {std::pair("mlp", false), std::pair("set_state", true)}) {
+    const auto archive = OpenArchive(ModelsFolder() + "/" + name + ".pt");
+    const PlacedWeights host = Place(*archive, cpu);
+    const ImageRange range =
+        ImageRange::Over(host.weights->data(), host.weights->size_bytes());
+    const auto module = LoadModule(*archive, range, /*filled=*/true, {});
+    ASSERT_THAT(module, IsOk()) << name;
+    EXPECT_EQ((*module)->ran_code, ran) << name;
+  }
+}
+
+TEST(ModuleLoaderTest, BuildsWhatWasCheckedWhenTheFileChangesMeanwhile) {
+  TemporaryFolder folder;
+  Scripted("def forward(self, x):\n    return x + self.weight\n")
+      .save(folder / "m.pt");
+  const auto archive = OpenArchive(folder / "m.pt");
+  const std::string noise(archive->file_size_bytes(), 'x');
+  std::ofstream(folder / "m.pt", std::ios::in | std::ios::binary) << noise;
+  const auto module = Load(*archive);
+  ASSERT_THAT(module, IsOk());
+  EXPECT_NE((*module)->object->type()->findMethod("forward"), nullptr);
 }
 
 }  // namespace

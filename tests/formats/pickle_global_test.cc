@@ -31,10 +31,5 @@ TEST(PickleGlobalTest, ClassesAreThoseOfTheModelsOwnCode) {
   EXPECT_FALSE(FindPickleGlobal("__torch__evil", "Net").ok());
 }
 
-TEST(PickleGlobalTest, KnowsClassesThatAreWrittenInCpp) {
-  EXPECT_TRUE(IsNativeModule("__torch__.torch.classes.quantized"));
-  EXPECT_FALSE(IsNativeModule("__torch__.torch.classes_of_mine"));
-}
-
 }  // namespace
 }  // namespace ferry::pickle_global_test

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <random>
+#include <unistd.h>
 
 #include <gtest/gtest.h>
 
@@ -18,7 +19,6 @@ namespace {
 
 using absl::StatusCode::kDataLoss;
 using absl::StatusCode::kInvalidArgument;
-using absl::StatusCode::kNotFound;
 using absl::StatusCode::kUnimplemented;
 using Archive = absl::StatusOr<std::unique_ptr<TorchScriptArchive>>;
 using Records = std::map<std::string, std::string>;
@@ -53,13 +53,14 @@ TEST(TorchScriptArchiveTest, OpensAModel) {
   EXPECT_EQ((*archive)->version(), 3);
   EXPECT_EQ((*archive)->path(), "models/m.pt");
   EXPECT_EQ((*archive)->file_size_bytes(), bytes.size());
-  EXPECT_FALSE((*archive)->runs_code_at_load());
   EXPECT_EQ((*archive)->code_files(),
             std::vector<std::string>{"code/__torch__.py"});
-  EXPECT_TRUE((*archive)->HasRecord("data.pkl"));
-  EXPECT_FALSE((*archive)->HasRecord("model/data.pkl"));
-  EXPECT_THAT((*archive)->Read("code/__torch__.py"), IsOk());
-  EXPECT_THAT((*archive)->Read("code/missing.py"), StatusIs(kNotFound));
+  EXPECT_EQ(*(*archive)->Find("code/__torch__.py"),
+            ModelRecords().at("code/__torch__.py"));
+  for (const char* name : {"code/missing.py", "model/data.pkl", "data/0",
+                           "code/__torch__.py.debug_pkl"}) {
+    EXPECT_EQ((*archive)->Find(name), nullptr) << name;
+  }
 }
 
 TEST(TorchScriptArchiveTest, TheImageHoldsWhatTheFileHolds) {
@@ -91,12 +92,22 @@ TEST(TorchScriptArchiveTest, TakesTheWeightsChecksumsFromTheFile) {
   EXPECT_EQ((*archive)->layout().records[1].crc32, 0x01020304);
 }
 
-TEST(TorchScriptArchiveTest, SaysWhenBuildingItRunsCode) {
-  const auto archive = OpenWith(
-      "code/__torch__.py",
-      "class Model(Module):\n  def __setstate__(self, x):\n    pass\n");
+TEST(TorchScriptArchiveTest, KeepsWhatItCheckedWhenTheFileChanges) {
+  const Records records = ModelRecords();
+  const std::string bytes = ModelBytes(records);
+  UniqueFd fd = MemoryFile(bytes);
+  const int file = fd.get();
+  const auto archive = TorchScriptArchive::Open(std::move(fd), "models/m.pt");
   ASSERT_THAT(archive, IsOk());
-  EXPECT_TRUE((*archive)->runs_code_at_load());
+  const std::string noise(bytes.size(), 'x');
+  ASSERT_EQ(::pwrite(file, noise.data(), noise.size(), 0),
+            static_cast<ssize_t>(noise.size()));
+  for (const std::string name :
+       {"data.pkl", "constants.pkl", "code/__torch__.py"}) {
+    const std::string* kept = (*archive)->Find(name);
+    ASSERT_NE(kept, nullptr) << name;
+    EXPECT_EQ(*kept, records.at(name)) << name;
+  }
 }
 
 TEST(TorchScriptArchiveTest, TellsAStateDictFromAModel) {
