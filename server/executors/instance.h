@@ -4,7 +4,7 @@
 // and belong to this Instance alone. A model that moves gets another Instance;
 // a live one is never edited.
 //
-// Owns:     its module. Program and WeightSet outlive it. A RunResult must die
+// Owns:     its module. Program and WeightSets outlive it. A RunResult must die
 //           before the Instance and before the inputs of its run: an output may
 //           be a view of a weight or of an input.
 // Threads:  Run is thread-safe; for a stateful program calls take turns.

@@ -14,9 +14,11 @@
 namespace ferry {
 
 Instance::Module::Module(const ProgramCode& program,
-                         const WeightSet& weight_set)
+                         const WeightSet& weight_set,
+                         const WeightSet* state_set)
     : code(program),
       weights(weight_set),
+      state(state_set),
       torch_device(ToTorchDevice(weight_set.device().id())) {}
 
 absl::Status Instance::Module::Bind() {
@@ -25,9 +27,8 @@ absl::Status Instance::Module::Bind() {
     const c10::OptionalDeviceGuard guard(
         torch_device.is_cpu() ? std::nullopt
                               : std::optional<c10::Device>(torch_device));
-    Build(PrivateParts{});
-    const PrivateParts none;
-    StorageMap storages(code.range, weights, none);
+    StorageMap storages(code.range, weights);
+    BuildFrom(c10::IValue(code.module.object), *code.graph, storages);
     for (const c10::IValue& value : code.arguments.Defaults()) {
       defaults.push_back(BindValue(value, storages));
     }
@@ -44,20 +45,17 @@ absl::Status Instance::Module::Bind() {
 
 void Instance::Module::MakeState() {
   if (has_state) return;
-  Build(code.private_parts);
-  has_state = true;
-}
-
-void Instance::Module::Build(const PrivateParts& private_parts) {
-  StorageMap storages(code.range, weights, private_parts);
+  StorageMap storages(code.range, weights);
+  if (state != nullptr) storages.CopyWritten(code.state_layout, *state);
   BuildFrom(c10::IValue(code.module.object), *code.graph, storages);
+  has_state = true;
 }
 
 void Instance::Module::TakeStateOf(const Module& from) {
   const ImageRange lease =
       ImageRange::Over(from.weights.data(), from.weights.size_bytes());
-  const PrivateParts none;
-  StorageMap storages(lease, weights, none);
+  StorageMap storages(lease, weights);
+  if (state != nullptr) storages.CopyState(*from.state, *state);
   BuildFrom(from.self, from.graph ? *from.graph : *code.graph, storages);
   has_state = true;
 }

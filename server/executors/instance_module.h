@@ -22,7 +22,8 @@
 namespace ferry {
 
 struct Instance::Module {
-  Module(const ProgramCode& program, const WeightSet& weight_set);
+  Module(const ProgramCode& program, const WeightSet& weight_set,
+         const WeightSet* state_set);
 
   // Makes `defaults`, `self` and `plan` as views of the weights. Reads no
   // weight.
@@ -36,6 +37,7 @@ struct Instance::Module {
 
   const ProgramCode& code;
   const WeightSet& weights;
+  const WeightSet* const state;  // Null when nothing of the weights is written.
   const c10::Device torch_device;
 
   Mutex turn;  // Held for a run when the program is stateful.
@@ -48,7 +50,6 @@ struct Instance::Module {
   bool has_state = false;
 
  private:
-  void Build(const PrivateParts& private_parts);
   void BuildFrom(const c10::IValue& objects, torch::jit::Graph& constants,
                  StorageMap& storages);
 };

@@ -56,19 +56,26 @@ absl::StatusOr<bool> FillConstants(const TorchScriptArchive& archive,
   return true;
 }
 
-PrivateParts FindPrivateParts(const StateFacts& state, const c10::IValue& self,
-                              const ImageRange& range) {
-  PrivateParts parts{.all = state.any_written, .offsets_bytes = {}};
+// What of the image forward may write to.
+StateLayout LayOutState(const StateFacts& state, const c10::IValue& self,
+                        const ImageRange& range, const ImageLayout& image) {
+  StateLayout layout;
+  if (state.any_written) {
+    for (const Record& record : image.records) {
+      layout.Add(record.image_offset_bytes, record.size_bytes);
+    }
+    return layout;
+  }
   for (const auto& path : state.written) {
     const auto value = Follow(self, path);
     INVARIANT(value.has_value());
     ForEachTensor(*value, [&](const at::Tensor& tensor) {
       if (!tensor.has_storage()) return;
       const auto offset = range.OffsetOf(tensor.storage().data());
-      if (offset) parts.offsets_bytes.insert(*offset);
+      if (offset) layout.Add(*offset, tensor.storage().nbytes());
     });
   }
-  return parts;
+  return layout;
 }
 
 // Takes the range when all went well. May throw.
@@ -84,7 +91,7 @@ ProgramCode MakeCode(const TorchScriptArchive& archive, ImageRange& range,
   const auto graph =
       MakeForwardGraph(self, torch::jit::toGraphFunction(*forward));
   StateFacts state = AnalyseState(graph);
-  PrivateParts parts = FindPrivateParts(state, self, range);
+  StateLayout state_layout = LayOutState(state, self, range, archive.layout());
   OwnScalars(*graph);
   std::optional<torch::jit::Code> plan;
   // A constant that is written to must not be shared either.
@@ -99,7 +106,7 @@ ProgramCode MakeCode(const TorchScriptArchive& archive, ImageRange& range,
                      .arguments = ForwardArguments(forward->getSchema()),
                      .signature = SchemaSignature(forward->getSchema()),
                      .state = std::move(state),
-                     .private_parts = std::move(parts),
+                     .state_layout = std::move(state_layout),
                      .plan = std::move(plan)};
 }
 
@@ -153,9 +160,11 @@ absl::StatusOr<std::unique_ptr<Program>> Program::Load(
 }
 
 absl::StatusOr<std::unique_ptr<Instance>> Program::Bind(
-    const WeightSet& weights) const {
+    const WeightSet& weights, const WeightSet* state) const {
   INVARIANT(weights.size_bytes() >= code_->code.image_bytes);
-  auto module = std::make_unique<Instance::Module>(code_->code, weights);
+  INVARIANT((state == nullptr ? 0 : state->size_bytes()) >= state_bytes());
+  INVARIANT(state == nullptr || &state->device() == &weights.device());
+  auto module = std::make_unique<Instance::Module>(code_->code, weights, state);
   RETURN_IF_ERROR(module->Bind());
   return std::unique_ptr<Instance>(new Instance(std::move(module)));
 }
@@ -163,6 +172,10 @@ absl::StatusOr<std::unique_ptr<Instance>> Program::Bind(
 const Signature& Program::signature() const { return code_->code.signature; }
 
 bool Program::stateful() const { return code_->code.state.stateful; }
+
+uint64_t Program::state_bytes() const {
+  return code_->code.state_layout.size_bytes;
+}
 
 bool Program::ran_code_at_load() const { return code_->code.module.ran_code; }
 

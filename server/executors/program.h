@@ -59,15 +59,20 @@ class Program {
   Program& operator=(const Program&) = delete;
 
   // An Instance over `weights`, which hold the archive's image (or will, before
-  // the first Run).
+  // the first Run). `state` is memory of state_bytes() on the same device, for
+  // it alone; null when that is 0.
   absl::StatusOr<std::unique_ptr<Instance>> Bind(
-      const WeightSet& weights) const;
+      const WeightSet& weights, const WeightSet* state = nullptr) const;
 
   const Signature& signature() const;
 
   // forward writes the module's own attributes or buffers: one replica, and
   // moves carry the state.
   bool stateful() const;
+
+  // What forward may write to of the weights, of which an Instance needs copies
+  // of its own: all of them when it cannot be told which.
+  uint64_t state_bytes() const;
 
   // Load ran code of the file's own (__setstate__), which may have written to
   // the host copy.

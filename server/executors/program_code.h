@@ -29,7 +29,7 @@ struct ProgramCode {
   ForwardArguments arguments;
   Signature signature;
   StateFacts state;
-  PrivateParts private_parts;
+  StateLayout state_layout;
   // When nothing is baked into the graph, all instances run this.
   std::optional<torch::jit::Code> plan;
 };

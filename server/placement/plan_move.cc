@@ -26,9 +26,20 @@ const DeviceSnapshot* Find(const Devices& devices, DeviceId id) {
   return found == devices.end() ? nullptr : &*found;
 }
 
-// An image without a byte takes a lease too.
-bool Fits(const DeviceSnapshot& device, uint64_t size_bytes) {
-  return device.largest_gap_bytes >= std::max<uint64_t>(1, size_bytes);
+// What a device must have: an image in one piece, and state beside it.
+struct Need {
+  uint64_t image_bytes = 0;
+  uint64_t state_bytes = 0;
+
+  uint64_t all_bytes() const { return image_bytes + state_bytes; }
+};
+
+bool Fits(const DeviceSnapshot& device, Need need) {
+  // An image without a byte takes a lease too.
+  const uint64_t piece_bytes =
+      std::max<uint64_t>({1, need.image_bytes, need.state_bytes});
+  return device.largest_gap_bytes >= piece_bytes &&
+         device.capacity_bytes - device.used_bytes >= need.all_bytes();
 }
 
 std::string Shown(uint64_t size_bytes) {
@@ -36,15 +47,15 @@ std::string Shown(uint64_t size_bytes) {
 }
 
 absl::Status CheckRoom(const DeviceSnapshot& device,
-                       const MoveQuestion& question) {
-  if (Fits(device, question.size_bytes)) return absl::OkStatus();
+                       const MoveQuestion& question, Need need) {
+  if (Fits(device, need)) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat(
       IsCpu(device.id) ? "host memory (cpu)" : device.id.ToString(), ": ",
-      question.model, " needs ", Shown(question.size_bytes), "; free are ",
+      question.model, " needs ", Shown(need.all_bytes()), "; free are ",
       Shown(device.capacity_bytes - device.used_bytes), ", at most ",
       Shown(device.largest_gap_bytes), " in one piece, of ",
       Shown(device.capacity_bytes),
-      question.size_bytes > device.capacity_bytes
+      need.all_bytes() > device.capacity_bytes
           ? "; give the device a larger budget, or choose another"
           : "; unload or move a model"));
 }
@@ -83,7 +94,7 @@ DeviceId Choose(const Devices& devices, const MoveQuestion& question) {
   for (const DeviceSnapshot& device : devices) {
     if (IsCpu(device.id) || !device.healthy) continue;
     if (Contains(question.serving, device.id)) return device.id;
-    if (Fits(device, question.size_bytes) &&
+    if (Fits(device, {question.size_bytes, question.state_bytes}) &&
         device.largest_gap_bytes > chosen_gap_bytes) {
       chosen = device.id;
       chosen_gap_bytes = device.largest_gap_bytes;
@@ -116,11 +127,17 @@ absl::StatusOr<MovePlan> PlanMove(const Devices& devices,
   }
   plan.read_file = !question.has_host_copy && !plan.fill.empty();
 
-  if (plan.read_file) RETURN_IF_ERROR(CheckRoom(*host, question));
+  // The host copy is there for every place; the cpu needs no other.
+  Need of_host;
+  if (plan.read_file) of_host.image_bytes = question.size_bytes;
+  if (Contains(plan.fill, host->id)) of_host.state_bytes = question.state_bytes;
+  if (plan.read_file || of_host.state_bytes > 0) {
+    RETURN_IF_ERROR(CheckRoom(*host, question, of_host));
+  }
   for (const DeviceId id : plan.fill) {
-    if (!IsCpu(id)) {
-      RETURN_IF_ERROR(CheckRoom(*Find(devices, id), question));
-    }
+    if (IsCpu(id)) continue;
+    RETURN_IF_ERROR(CheckRoom(*Find(devices, id), question,
+                              {question.size_bytes, question.state_bytes}));
   }
   return plan;
 }

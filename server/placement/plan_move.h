@@ -9,7 +9,8 @@
 //           NOT_FOUND for a device that is not there, naming those that are;
 //           FAILED_PRECONDITION for a device that has failed;
 //           RESOURCE_EXHAUSTED when a device or the host has no gap of the
-//           size needed, with what was needed, free, and the largest gap.
+//           size needed, or not all that is needed, with what was needed, free,
+//           and the largest gap.
 
 #ifndef SERVER_PLACEMENT_PLAN_MOVE_H_
 #define SERVER_PLACEMENT_PLAN_MOVE_H_
@@ -34,7 +35,8 @@ struct DeviceSnapshot {
 
 struct MoveQuestion {
   std::string model;
-  uint64_t size_bytes = 0;  // Of its image.
+  uint64_t size_bytes = 0;   // Of its image.
+  uint64_t state_bytes = 0;  // Of what each place has beside it, if known.
   bool has_host_copy = false;
   std::vector<DeviceId> serving;  // Where it serves now; empty: nowhere.
   std::vector<DeviceId> wanted;   // Empty when `automatic`.

@@ -35,12 +35,18 @@ bool NamesEveryOutput(const std::vector<Argument>& outputs) {
 }
 
 std::vector<std::pair<DeviceId, uint64_t>> BytesOf(const ModelRecord& record) {
-  std::vector<std::pair<DeviceId, uint64_t>> bytes;
-  if (record.loaded == nullptr) return bytes;
-  bytes.emplace_back(DeviceId{}, record.loaded->host.lease_bytes());
+  if (record.loaded == nullptr) return {};
+  std::vector<std::pair<DeviceId, uint64_t>> bytes = {
+      {DeviceId{}, record.loaded->host.lease_bytes()}};
   for (const auto& residence : record.residences) {
-    if (residence->weights.has_value()) {
-      bytes.emplace_back(residence->device, residence->weights->lease_bytes());
+    const auto& weights = residence->weights;
+    const auto& state = residence->state;
+    if (weights.has_value()) {
+      bytes.emplace_back(residence->device, weights->lease_bytes());
+    }
+    if (state.has_value()) {
+      (weights.has_value() ? bytes.back() : bytes.front()).second +=
+          state->lease_bytes();
     }
   }
   return bytes;

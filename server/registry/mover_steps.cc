@@ -112,6 +112,7 @@ absl::Status Mover::Work::Decide(Move& move) {
     if (record.loaded != nullptr) program = record.loaded->program.get();
     move.exemplar = record.exemplar;
   }
+  if (program != nullptr) question.state_bytes = program->state_bytes();
   ASSIGN_OR_RETURN(move.plan, PlanMove(devices, question));
   if (program != nullptr) {
     RETURN_IF_ERROR(CheckReplicas(move.spec.name, *program, move.plan));
@@ -141,6 +142,7 @@ absl::Status Mover::Work::Decide(Move& move) {
     move.fresh.push_back(std::move(residence));
     to.push_back(device.ToString());
   }
+  if (program != nullptr) RETURN_IF_ERROR(TakeState(move, *program));
   {
     MutexLock lock(table.mutex_);
     move.mark.to = std::move(to);
@@ -150,12 +152,26 @@ absl::Status Mover::Work::Decide(Move& move) {
   return absl::OkStatus();
 }
 
+// Of a program that was not known to DECIDE this comes late, and is undone with
+// what was read.
+absl::Status Mover::Work::TakeState(Move& move, const Program& program) {
+  if (program.state_bytes() == 0) return absl::OkStatus();
+  for (const auto& residence : move.fresh) {
+    ASSIGN_OR_RETURN(
+        WeightSet state,
+        rooms.weights.Take(residence->device, program.state_bytes()));
+    residence->state.emplace(std::move(state));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Mover::Work::Copy(Move& move) {
   if (move.plan.read_file) {
     RETURN_IF_ERROR(FillHost(move));
     if (move.program == nullptr) {
       RETURN_IF_ERROR(BuildProgram(move, &move.loaded->host));
       RETURN_IF_ERROR(CheckReplicas(move.spec.name, *move.program, move.plan));
+      RETURN_IF_ERROR(TakeState(move, *move.program));
       EndStep(move, MoveStep::kWarmup);
     }
     move.archive.reset();  // All the file's code, which nobody needs any more.
@@ -227,7 +243,9 @@ absl::Status Mover::Work::Fill(Move& move, Residence& residence) {
   move.mark.step = MoveStep::kWarmup;
   const WeightSet& weights =
       residence.weights.has_value() ? *residence.weights : loaded.host;
-  ASSIGN_OR_RETURN(residence.instance, loaded.program->Bind(weights));
+  const WeightSet* state =
+      residence.state.has_value() ? &*residence.state : nullptr;
+  ASSIGN_OR_RETURN(residence.instance, loaded.program->Bind(weights, state));
   if (move.exemplar != nullptr) {
     // What the model answers does not matter, and if it refuses, requests will
     // tell their senders; a device that fails does.

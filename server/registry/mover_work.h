@@ -95,6 +95,7 @@ struct Mover::Work {
   absl::Status Run(Move& move);
   absl::Status Open(Move& move);
   absl::Status Decide(Move& move);
+  absl::Status TakeState(Move& move, const Program& program);
   absl::Status Copy(Move& move);
   absl::Status FillHost(Move& move);
   absl::Status BuildProgram(Move& move, const WeightSet* host);

@@ -4,8 +4,8 @@
 // A move makes new ones and retires old ones; nothing in a Residence changes
 // while it serves but the number of its pins.
 //
-// Owns:     the Instance, and the WeightSet unless it serves from the host
-//           copy. Dies only when no pin is left.
+// Owns:     the Instance, its state, and the WeightSet unless it serves from
+//           the host copy. Dies only when no pin is left.
 // Threads:  caller locks (the ModelTable's mutex) for pins.
 // Units:    bytes.
 
@@ -24,6 +24,7 @@ namespace ferry {
 struct Residence {
   DeviceId device;
   std::optional<WeightSet> weights;  // Empty on the cpu: the host copy serves.
+  std::optional<WeightSet> state;    // What the model may write to, if it does.
   std::unique_ptr<Instance> instance;  // Dies before the weights: last member.
   int pins = 0;
 };

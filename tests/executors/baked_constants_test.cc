@@ -33,8 +33,7 @@ class BakedConstantsTest : public ::testing::Test {
   const std::unique_ptr<Arena> arena_ = *Arena::Create(*devices_.sim1, 4096);
   const WeightSet weights_{*devices_.sim1, *arena_->Take(64), 64};
   const ImageRange range_ = *ImageRange::Reserve(64);
-  const PrivateParts none_;
-  StorageMap storages_{range_, weights_, none_};
+  StorageMap storages_{range_, weights_};
   const c10::Device sim1_{c10::kPrivateUse1, 1};
 };
 

@@ -195,16 +195,18 @@ TEST_F(InstanceTest, StateInABakedConstantIsCarried) {
   ASSERT_THAT(model.instance->Run({{Floats("x", kOnes)}}), IsOk());
   ASSERT_THAT(model.instance->Run({{Floats("x", kOnes)}}), IsOk());
 
-  auto moved = *model.program->Bind(*on_sim.weights);
-  ASSERT_THAT(moved->Run({{Floats("x", kOnes)}}), IsOk());  // A warm-up.
-  ASSERT_THAT(moved->CarryStateFrom(*model.instance), IsOk());
-  const auto there = moved->Run({{Floats("x", kOnes)}});
+  EXPECT_GE(model.program->state_bytes(), 3 * 4 * sizeof(float));
+  const auto moved = BindTo(*model.program, *on_sim.weights);
+  ASSERT_THAT(moved->instance->Run({{Floats("x", kOnes)}}),
+              IsOk());  // A warm-up.
+  ASSERT_THAT(moved->instance->CarryStateFrom(*model.instance), IsOk());
+  const auto there = moved->instance->Run({{Floats("x", kOnes)}});
   ASSERT_THAT(there, IsOk());
   EXPECT_EQ(FloatsOf(*there)[0], 1 + 3);
 
-  auto back = *model.program->Bind(*model.host.weights);
-  ASSERT_THAT(back->CarryStateFrom(*moved), IsOk());
-  const auto here = back->Run({{Floats("x", kOnes)}});
+  const auto back = BindTo(*model.program, *model.host.weights);
+  ASSERT_THAT(back->instance->CarryStateFrom(*moved->instance), IsOk());
+  const auto here = back->instance->Run({{Floats("x", kOnes)}});
   ASSERT_THAT(here, IsOk());
   EXPECT_EQ(FloatsOf(*here)[0], 1 + 4);
 }
@@ -217,8 +219,8 @@ TEST_F(InstanceTest, AStateThatCannotBeCarriedIsRefused) {
       devices_.cpu);
   const PlacedWeights on_sim = Place(*model.archive, *devices_.sim0);
   ASSERT_THAT(model.instance->Run({{Floats("x", kOnes)}}), IsOk());
-  auto moved = *model.program->Bind(*on_sim.weights);
-  const absl::Status carried = moved->CarryStateFrom(*model.instance);
+  const auto moved = BindTo(*model.program, *on_sim.weights);
+  const absl::Status carried = moved->instance->CarryStateFrom(*model.instance);
   EXPECT_THAT(carried, StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(std::string(carried.message()), HasSubstr("\"meta\""));
 }
@@ -370,24 +372,24 @@ TEST_P(StreamTest, GoesOnBitEqualOverMoves) {
   const std::vector<const WeightSet*> route = {
       host.weights.get(), on_sim0.weights.get(), on_sim1.weights.get(),
       host.weights.get()};
-  std::unique_ptr<Instance> instance;
+  std::unique_ptr<BoundInstance> bound;
   for (int64_t call = 0; call < rows.size(0); ++call) {
     rest[0] = rows[call];
     const auto inputs = ToInputs((*program)->signature(), rest);
     if (call % 4 == 0) {
-      auto next = *(*program)->Bind(
-          *route[static_cast<size_t>(call / 4) % route.size()]);
+      auto next = BindTo(**program,
+                         *route[static_cast<size_t>(call / 4) % route.size()]);
       // A warm-up leaves no trace.
-      ASSERT_THAT(next->Run(inputs), IsOk());
+      ASSERT_THAT(next->instance->Run(inputs), IsOk());
       if (call == 0) {
-        auto fresh = *(*program)->Bind(*host.weights);
-        ASSERT_THAT(next->CarryStateFrom(*fresh), IsOk());
+        const auto fresh = BindTo(**program, *host.weights);
+        ASSERT_THAT(next->instance->CarryStateFrom(*fresh->instance), IsOk());
       } else {
-        ASSERT_THAT(next->CarryStateFrom(*instance), IsOk());
+        ASSERT_THAT(next->instance->CarryStateFrom(*bound->instance), IsOk());
       }
-      instance = std::move(next);
+      bound = std::move(next);
     }
-    const auto result = instance->Run(inputs);
+    const auto result = bound->instance->Run(inputs);
     ASSERT_THAT(result, IsOk());
     const c10::IValue expected = reference.forward(rest);
     EXPECT_TRUE(SameBits(result->outputs()[0].value, expected)) << call;

@@ -35,13 +35,26 @@ std::unique_ptr<TorchScriptArchive> OpenArchive(const std::string& path) {
   return archive.ok() ? *std::move(archive) : nullptr;
 }
 
-PlacedWeights Place(const TorchScriptArchive& archive, Device& device) {
+namespace {
+
+PlacedWeights Take(uint64_t size_bytes, Device& device) {
   PlacedWeights placed;
-  const uint64_t size_bytes = archive.layout().size_bytes;
   const uint64_t capacity_bytes = (size_bytes + 8191) / 4096 * 4096;
   placed.arena = *Arena::Create(device, capacity_bytes);
   placed.weights = std::make_unique<WeightSet>(
       device, *placed.arena->Take(size_bytes), size_bytes);
+  return placed;
+}
+
+PlacedWeights TakeState(const Program& program, Device& device) {
+  if (program.state_bytes() == 0) return {};
+  return Take(program.state_bytes(), device);
+}
+
+}  // namespace
+
+PlacedWeights Place(const TorchScriptArchive& archive, Device& device) {
+  PlacedWeights placed = Take(archive.layout().size_bytes, device);
   for (const ImageLayout::Span& span : archive.layout().spans) {
     std::vector<std::byte> bytes(span.size_bytes);
     // The last span may end behind the file.
@@ -72,10 +85,19 @@ ServedModel Serve(const std::string& path, Device& device, Devices& devices) {
     model.placed = Place(*model.archive, device);
     weights = model.placed.weights.get();
   }
-  auto instance = model.program->Bind(*weights);
+  model.state = TakeState(*model.program, device);
+  auto instance = model.program->Bind(*weights, model.state.weights.get());
   EXPECT_TRUE(instance.ok()) << instance.status();
   if (instance.ok()) model.instance = *std::move(instance);
   return model;
+}
+
+std::unique_ptr<BoundInstance> BindTo(const Program& program,
+                                      const WeightSet& weights) {
+  auto bound = std::make_unique<BoundInstance>();
+  bound->state = TakeState(program, weights.device());
+  bound->instance = *program.Bind(weights, bound->state.weights.get());
+  return bound;
 }
 
 std::vector<c10::IValue> ReadValues(const std::string& path, char letter) {

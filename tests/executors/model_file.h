@@ -51,10 +51,19 @@ struct ServedModel {
   std::unique_ptr<TorchScriptArchive> archive;
   PlacedWeights host;
   PlacedWeights placed;
+  PlacedWeights state;
   std::unique_ptr<Program> program;
   std::unique_ptr<Instance> instance;
 };
 ServedModel Serve(const std::string& path, Device& device, Devices& devices);
+
+// Another Instance of a program, with memory for what it writes to.
+struct BoundInstance {
+  PlacedWeights state;
+  std::unique_ptr<Instance> instance;
+};
+std::unique_ptr<BoundInstance> BindTo(const Program& program,
+                                      const WeightSet& weights);
 
 // i0, i1, ... of NAME.in.pt, or o0, ... of NAME.out.pt.
 std::vector<c10::IValue> ReadValues(const std::string& path, char letter);

@@ -34,17 +34,16 @@ class StorageMapTest : public ::testing::Test {
 
   const c10::InferenceMode inference_;
   Devices devices_;
-  const std::unique_ptr<Arena> cpu_arena_ = *Arena::Create(devices_.cpu, 8192);
+  const std::unique_ptr<Arena> cpu_arena_ = *Arena::Create(devices_.cpu, 16384);
   const std::unique_ptr<Arena> sim_arena_ =
-      *Arena::Create(*devices_.sim0, 8192);
+      *Arena::Create(*devices_.sim0, 16384);
   const std::unique_ptr<WeightSet> cpu_ = Take(*cpu_arena_, devices_.cpu);
   const std::unique_ptr<WeightSet> sim_ = Take(*sim_arena_, *devices_.sim0);
   const ImageRange range_ = *ImageRange::Reserve(4096);
-  const PrivateParts none_;
 };
 
 TEST_F(StorageMapTest, AStorageInTheImageIsAViewOfTheLease) {
-  StorageMap map(range_, *sim_, none_);
+  StorageMap map(range_, *sim_);
   const c10::Storage original = At(128, 64);
   const c10::Storage view = map.Map(original);
   EXPECT_EQ(view.data(), sim_->data() + 128);
@@ -56,23 +55,40 @@ TEST_F(StorageMapTest, AStorageInTheImageIsAViewOfTheLease) {
             view.unsafeGetStorageImpl());
 }
 
-TEST_F(StorageMapTest, AWrittenStorageIsACopyOfTheLeasesBytes) {
-  const PrivateParts parts{.all = false, .offsets_bytes = {128}};
-  StorageMap map(range_, *cpu_, parts);
+TEST_F(StorageMapTest, AWrittenStorageIsACopyInTheState) {
+  StateLayout layout;
+  layout.Add(256, 5);
+  layout.Add(128, 64);
+  layout.Add(128, 64);  // Shared: once.
+  EXPECT_EQ(layout.size_bytes, 128u);
+  const auto state = Take(*cpu_arena_, devices_.cpu);
+  StorageMap map(range_, *cpu_);
+  map.CopyWritten(layout, *state);
   const c10::Storage copy = map.Map(At(128, 64));
-  EXPECT_NE(copy.data(), cpu_->data() + 128);
+  EXPECT_EQ(copy.data(), state->data() + 64);
+  EXPECT_FALSE(copy.resizable());
   EXPECT_EQ(std::memcmp(copy.data(), cpu_->data() + 128, 64), 0);
   EXPECT_EQ(map.Map(At(64, 64)).data(), cpu_->data() + 64);
 }
 
-TEST_F(StorageMapTest, AllMayBePrivate) {
-  const PrivateParts parts{.all = true, .offsets_bytes = {}};
-  StorageMap map(range_, *cpu_, parts);
-  EXPECT_NE(map.Map(At(64, 64)).data(), cpu_->data() + 64);
+TEST_F(StorageMapTest, AnotherInstancesStateIsCopiedToTheSamePlace) {
+  const auto former = Take(*cpu_arena_, devices_.cpu);
+  const auto state = Take(*sim_arena_, *devices_.sim0);
+  std::memset(former->data(), 7, 4096);
+  StorageMap map(range_, *sim_);
+  map.CopyState(*former, *state);
+  const c10::Storage copy =
+      map.Map({c10::Storage::use_byte_size_t(), 16,
+               c10::DataPtr(former->data() + 64, c10::kCPU), nullptr, false});
+  EXPECT_EQ(copy.data(), state->data() + 64);
+  EXPECT_EQ(std::memcmp(devices_.sim0->Window(state->data() + 64),
+                        former->data(), 16),
+            0);
+  EXPECT_EQ(map.Map(At(64, 64)).data(), sim_->data() + 64);
 }
 
 TEST_F(StorageMapTest, AStorageFromElsewhereIsCopiedToTheDevice) {
-  StorageMap map(range_, *sim_, none_);
+  StorageMap map(range_, *sim_);
   const at::Tensor made = at::arange(4, at::kFloat);
   const c10::Storage copy = map.Map(made.storage());
   EXPECT_EQ(copy.device(), c10::Device(c10::kPrivateUse1, 0));
@@ -84,7 +100,7 @@ TEST_F(StorageMapTest, AStorageFromElsewhereIsCopiedToTheDevice) {
 }
 
 TEST_F(StorageMapTest, AStorageWithoutBytesIsOneThereToo) {
-  StorageMap map(range_, *sim_, none_);
+  StorageMap map(range_, *sim_);
   EXPECT_EQ(map.Map(at::empty({0}).storage()).nbytes(), 0u);
 }
 

@@ -23,9 +23,8 @@ class TreeCopyTest : public ::testing::Test {
   const std::unique_ptr<Arena> host_arena_ = *Arena::Create(devices_.cpu, 4096);
   const WeightSet host_{devices_.cpu, *host_arena_->Take(64), 64};
   const ImageRange range_ = *ImageRange::Reserve(64);
-  const PrivateParts none_;
-  StorageMap to_sim_{range_, weights_, none_};
-  StorageMap to_cpu_{range_, host_, none_};
+  StorageMap to_sim_{range_, weights_};
+  StorageMap to_cpu_{range_, host_};
 };
 
 TEST_F(TreeCopyTest, AModuleIsNewButItsTypeIsShared) {

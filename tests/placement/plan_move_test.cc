@@ -234,5 +234,32 @@ TEST(PlanMoveTest, AutomaticRefusesWhatFitsNowhere) {
       StatusIs(absl::StatusCode::kResourceExhausted));
 }
 
+TEST(PlanMoveTest, StateNeedsRoomBesideTheImage) {
+  MoveQuestion question = Parked({kSim0});
+  question.state_bytes = 3;
+  const auto plan = [&](std::string_view sim) {
+    return PlanMove({Draw(kCpu, "####"), Draw(kSim0, sim)}, question);
+  };
+  EXPECT_THAT(plan("......."), IsOk());
+  EXPECT_THAT(plan("....##..."), IsOk());
+  EXPECT_THAT(plan("....##.."), StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(plan("...##...."), IsOk());
+  EXPECT_THAT(plan("...##..."), StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(std::string(plan("......").status().message()),
+              HasSubstr("sim:0: m needs 7 B (7 bytes)"));
+}
+
+TEST(PlanMoveTest, StateNeedsRoomOnTheCpuToo) {
+  MoveQuestion question = Parked({kCpu});
+  question.state_bytes = 3;
+  EXPECT_THAT(PlanMove({Draw(kCpu, "####...")}, question), IsOk());
+  EXPECT_THAT(PlanMove({Draw(kCpu, "####..")}, question),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+  question.has_host_copy = false;
+  EXPECT_THAT(PlanMove({Draw(kCpu, ".......")}, question), IsOk());
+  EXPECT_THAT(PlanMove({Draw(kCpu, "......")}, question),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+}
+
 }  // namespace
 }  // namespace ferry::plan_move_test

@@ -130,15 +130,51 @@ TEST_F(MoverStepsTest, CarriesTheStateOfAStatefulModel) {
 }
 
 TEST_F(MoverStepsTest, AStateThatDoesNotFitStaysWhereItWas) {
-  ASSERT_THAT(pool_.Load("counter", {"cpu"}), IsOk());
-  EXPECT_EQ(*pool_.Run("counter", 10), 10);
+  SaveAssigningCounterModel(pool_.models / "assigning.pt");
+  ASSERT_THAT(pool_.Load("assigning", {"cpu"}), IsOk());
+  EXPECT_EQ(*pool_.Run("assigning", 10), 10);
   pool_.sim(0).Inject(
       {.kind = SimFault::Kind::kOutOfMemory, .count = SimFault::kForever});
-  const auto moved = pool_.Migrate("counter", {"sim:0"});
+  const auto moved = pool_.Migrate("assigning", {"sim:0"});
   EXPECT_THAT(moved, StatusIs(absl::StatusCode::kResourceExhausted));
   EXPECT_THAT(std::string(moved.status().message()), HasSubstr("sim:0"));
-  EXPECT_EQ(*pool_.Run("counter", 10), 11);
+  EXPECT_EQ(*pool_.Run("assigning", 10), 11);
   EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
+}
+
+TEST_F(MoverStepsTest, CountsTheCopiesOfWhatAModelMayWriteTo) {
+  constexpr uint64_t kWeightBytes = uint64_t{1} << 20;
+  SaveConstantCounterModel(pool_.models / "constant.pt", kWeightBytes);
+  ASSERT_THAT(pool_.Load("constant", {"cpu"}), IsOk());
+  const auto bytes = [&] { return pool_.table->Get("constant")->bytes; };
+  ASSERT_EQ(bytes().size(), 1);
+  EXPECT_GE(bytes()[0].second, 2 * kWeightBytes);
+  EXPECT_EQ(pool_.used_bytes("cpu"), bytes()[0].second);
+  EXPECT_EQ(*pool_.Run("constant", 10), 10);
+  EXPECT_EQ(*pool_.Run("constant", 10), 11);
+
+  ASSERT_THAT(pool_.Migrate("constant", {"sim:0"}), IsOk());
+  EXPECT_EQ(*pool_.Run("constant", 10), 12);
+  ASSERT_EQ(bytes().size(), 2);
+  EXPECT_LT(bytes()[0].second, 2 * kWeightBytes);
+  EXPECT_GE(bytes()[1].second, 2 * kWeightBytes);
+  EXPECT_EQ(pool_.used_bytes("cpu"), bytes()[0].second);
+  EXPECT_EQ(pool_.used_bytes("sim:0"), bytes()[1].second);
+
+  ASSERT_THAT(pool_.Migrate("constant", {"cpu"}), IsOk());
+  EXPECT_EQ(*pool_.Run("constant", 10), 13);
+  EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
+}
+
+TEST_F(MoverStepsTest, RefusesCopiesThatDoNotFitBesideTheWeights) {
+  SaveConstantCounterModel(pool_.models / "constant.pt", uint64_t{12} << 20);
+  ASSERT_THAT(pool_.Load("constant", {"cpu"}), IsOk());
+  const auto refused = pool_.Migrate("constant", {"sim:0"});
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(std::string(refused.status().message()),
+              HasSubstr("sim:0: constant needs "));
+  EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
+  EXPECT_EQ(*pool_.Run("constant", 10), 10);
 }
 
 TEST_F(MoverStepsTest, LeavesADeviceThatFailedUnderTheModel) {

@@ -47,6 +47,37 @@ void SaveCounterModel(const std::string& path) {
   module.save(path);
 }
 
+void SaveAssigningCounterModel(const std::string& path) {
+  torch::jit::Module module("AssigningCounter");
+  module.register_buffer("count", torch::zeros({1}));
+  module.define(
+      "def forward(self, x):\n"
+      "    y = x + self.count\n"
+      "    self.count = self.count + 1\n"
+      "    return y\n");
+  module.save(path);
+}
+
+void SaveConstantCounterModel(const std::string& path, uint64_t weight_bytes) {
+  torch::jit::Module module("ConstantCounter");
+  module.register_parameter(
+      "weight",
+      torch::zeros({static_cast<int64_t>(weight_bytes / sizeof(float))}),
+      false);
+  module.define(
+      "def forward(self, x):\n"
+      "    count = torch.neg(x)\n"
+      "    return x + count.add_(1) - 1 + self.weight[0]\n");
+  torch::jit::Graph& graph = *module.get_method("forward").graph();
+  for (torch::jit::Node* node : graph.nodes()) {
+    if (node->kind() != c10::aten::neg) continue;
+    const torch::jit::WithInsertPoint here(node);
+    node->output()->replaceAllUsesWith(graph.insertConstant(torch::zeros({1})));
+    break;
+  }
+  module.save(path);
+}
+
 void SaveDoublingModel(const std::string& path) {
   torch::jit::Module module("Doubling");
   module.register_attribute("training", c10::BoolType::get(), false);

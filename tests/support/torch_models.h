@@ -38,6 +38,14 @@ void SaveScaleModel(const std::string& path, float factor,
 // forward(x) = x + (how often it ran before): an in-place write of a buffer.
 void SaveCounterModel(const std::string& path);
 
+// The same, with the count a new tensor of forward's each time.
+void SaveAssigningCounterModel(const std::string& path);
+
+// The same, with the count a constant of the code: which weights are written
+// cannot be told. It has `weight_bytes` of them.
+void SaveConstantCounterModel(const std::string& path,
+                              uint64_t weight_bytes = 1024);
+
 // forward(x) = x + weight, whose ones __setstate__ doubles where they lie.
 void SaveDoublingModel(const std::string& path);
 
