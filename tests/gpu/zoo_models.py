@@ -3,8 +3,8 @@
 
     zoo_models.py ZOO FOLDER BYTES_MAX
 
-Smallest first, until there are BYTES_MAX bytes of them. A model whose arguments are not the first of its forward, in order,
-or whose answer is not tensors and numbers, is left out.
+Of the quick ones, which every scripts/test serves, smallest first, until there are BYTES_MAX bytes. A model whose arguments are
+not the first of its forward, in order, or whose answer is not tensors and numbers, is left out.
 """
 
 import pathlib
@@ -20,18 +20,24 @@ def is_plain(values):
     return all(isinstance(value, (torch.Tensor, int, float, bool)) for value in values)
 
 
+def numbered(letter, values):
+    return {f"{letter}{k}": value.contiguous() if isinstance(value, torch.Tensor) else value for k, value in enumerate(values)}
+
+
 def copy(path, folder):
     """The bytes that were copied; 0 when it is left out."""
     answers = torch.load(path.with_suffix(".answers"), weights_only=False)
-    if not is_plain(answers["inputs"].values()) or not is_plain(answers["eager"]) or len(answers["script"]) != 1:
+    if not answers["quick"] or len(answers["script"]) != 1:
+        return 0
+    if not is_plain(answers["inputs"].values()) or not is_plain(answers["eager"]):
         return 0
     schema = torch.jit.load(str(path)).forward.schema
     if [argument.name for argument in schema.arguments[1:]][:len(answers["inputs"])] != list(answers["inputs"]):
         return 0
     copied = folder / path.name
     copied.write_bytes(path.read_bytes())
-    hold(copied.with_suffix(".in.pt"), {f"i{k}": value for k, value in enumerate(answers["inputs"].values())})
-    hold(copied.with_suffix(".out.pt"), {f"o{k}": leaf for k, leaf in enumerate(answers["eager"])})
+    hold(copied.with_suffix(".in.pt"), numbered("i", answers["inputs"].values()))
+    hold(copied.with_suffix(".out.pt"), numbered("o", answers["eager"]))
     return sum(copied.with_suffix(ending).stat().st_size for ending in (".pt", ".in.pt", ".out.pt"))
 
 
