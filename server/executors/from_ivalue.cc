@@ -68,6 +68,15 @@ absl::StatusOr<Value> FromIValue(const c10::IValue& from,
                                  const std::string& name, int depth,
                                  AnswerTensors& tensors);
 
+// Null for one whose elements have no names, or not as many.
+c10::TupleTypePtr NamedType(const c10::ivalue::Tuple& tuple) {
+  auto type = tuple.type<c10::TupleType>();
+  return type->schema() &&
+                 type->schema()->arguments().size() == tuple.elements().size()
+             ? type
+             : nullptr;
+}
+
 absl::StatusOr<Value> FromTuple(const c10::ivalue::Tuple& from,
                                 const std::string& name, int depth,
                                 AnswerTensors& tensors) {
@@ -76,8 +85,7 @@ absl::StatusOr<Value> FromTuple(const c10::ivalue::Tuple& from,
     ASSIGN_OR_RETURN(Value made, FromIValue(element, name, depth + 1, tensors));
     tuple.elements.push_back(std::move(made));
   }
-  const auto type = from.type<c10::TupleType>();
-  if (type->schema()) {
+  if (const auto type = NamedType(from)) {
     for (const c10::Argument& field : type->schema()->arguments()) {
       tuple.names.push_back(field.name());
     }
@@ -148,10 +156,10 @@ absl::StatusOr<std::vector<NamedValue>> AnswerValues(const c10::IValue& answer,
   };
   if (answer.isTuple()) {
     const c10::ivalue::Tuple& tuple = answer.toTupleRef();
-    const auto type = tuple.type<c10::TupleType>();
+    const auto type = NamedType(tuple);
     for (size_t i = 0; i < tuple.elements().size(); ++i) {
-      RETURN_IF_ERROR(add(type->schema() ? type->schema()->arguments()[i].name()
-                                         : absl::StrCat("output_", i),
+      RETURN_IF_ERROR(add(type ? type->schema()->arguments()[i].name()
+                               : absl::StrCat("output_", i),
                           tuple.elements()[i]));
     }
   } else if (HasTextKeys(answer)) {

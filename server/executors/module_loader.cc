@@ -19,10 +19,12 @@
 #include "absl/strings/str_cat.h"
 
 #include "server/base/invariant.h"
+#include "server/executors/cast_guard.h"
 #include "server/executors/default_check.h"
 #include "server/executors/inline_check.h"
 #include "server/executors/loop_guard.h"
 #include "server/executors/operator_check.h"
+#include "server/executors/slot_check.h"
 #include "server/executors/torch_error.h"
 
 namespace ferry {
@@ -151,6 +153,7 @@ class Loader {
     ThrowIfError(checked_.Check(*unit_));  // May bring in more.
     ThrowIfError(CheckInlining(*unit_));
     GuardLoops(*unit_);
+    ThrowIfError(GuardCasts(*unit_));
     checked_functions_ = unit_->get_functions().size();
   }
 
@@ -173,7 +176,9 @@ class Loader {
       if (native) state = OwnTensors(state);
       ran_code_ |= !native;
     }
-    return torch::jit::ObjLoaderFunc(type, std::move(state));
+    auto object = torch::jit::ObjLoaderFunc(type, std::move(state));
+    if (!native) ThrowIfError(CheckSlots(*object));
+    return object;
   }
 
   static void SetEvaluationMode(const c10::IValue& root) {

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 #include "server/base/crc32.h"
 #include "server/base/invariant.h"
@@ -26,8 +27,8 @@ namespace ferry {
 
 namespace {
 
-absl::Status InFile(const TorchScriptArchive& archive,
-                    const absl::Status& status) {
+absl::Status InProgramFile(const TorchScriptArchive& archive,
+                           const absl::Status& status) {
   return absl::Status(status.code(),
                       absl::StrCat("model file ", archive.path(), ": ",
                                    std::string(status.message())));
@@ -68,7 +69,11 @@ StateLayout LayOutState(const StateFacts& state, const c10::IValue& self,
   }
   for (const auto& path : state.written) {
     const auto value = Follow(self, path);
-    INVARIANT(value.has_value());
+    if (!value) {
+      throw StatusError(absl::InvalidArgumentError(
+          absl::StrCat("forward writes to ", absl::StrJoin(path, "."),
+                       ", which the model does not have")));
+    }
     ForEachTensor(*value, [&](const at::Tensor& tensor) {
       if (!tensor.has_storage()) return;
       const auto offset = range.OffsetOf(tensor.storage().data());
@@ -120,15 +125,15 @@ absl::StatusOr<std::unique_ptr<Program::Code>> Program::Compile(
     std::stop_token stop) {
   absl::StatusOr<std::optional<LoadedModule>> module =
       LoadModule(archive, range, filled, std::move(stop));
-  if (!module.ok()) return InFile(archive, module.status());
+  if (!module.ok()) return InProgramFile(archive, module.status());
   if (!module->has_value()) return nullptr;
   try {
     return std::unique_ptr<Code>(
         new Code{MakeCode(archive, range, **std::move(module))});
   } catch (...) {
-    return InFile(archive,
-                  CurrentExceptionStatus(absl::StatusCode::kInvalidArgument,
-                                         FirstSentence));
+    return InProgramFile(
+        archive, CurrentExceptionStatus(absl::StatusCode::kInvalidArgument,
+                                        FirstSentence));
   }
 }
 
@@ -144,7 +149,7 @@ absl::StatusOr<std::unique_ptr<Program>> Program::Load(
   RETURN_IF_ERROR(range.status());
   if (!filled) {
     const absl::StatusOr<bool> all = FillConstants(archive, *range);
-    if (!all.ok()) return InFile(archive, all.status());
+    if (!all.ok()) return InProgramFile(archive, all.status());
     if (!*all) return nullptr;
   }
   absl::StatusOr<std::unique_ptr<Code>> code =
