@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "server/base/status_macros.h"
+#include "server/executors/cast_guard.h"
 #include "server/executors/graph_walk.h"
 
 namespace ferry {
@@ -23,8 +24,9 @@ constexpr std::array<std::string_view, 13> kLibraries = {
     "mkldnn", "mkl",  "prepacked", "mkldnn_prepacked", "onednn",
     "sparse", "onnx", "profiler"};
 
-// Our own, which GuardLoops() put there.
-constexpr std::string_view kLoopGuard = "ferry::check_stop";
+// Our own, which GuardLoops() and GuardCasts() put there.
+constexpr std::array<std::string_view, 2> kOurs = {"ferry::check_stop",
+                                                   kCastGuard};
 
 constexpr std::array<std::string_view, 10> kForbidden = {
     "aten::save",       // Writes any file.
@@ -37,6 +39,44 @@ constexpr std::array<std::string_view, 10> kForbidden = {
     "prim::PythonOp",  // Python.
     "prim::IgnoredPythonOp"};
 
+// They trust their arguments, and end the process when they should not have:
+// found by trying (tests/executors/operator_sweep_test.cc).
+constexpr std::array<std::string_view, 58> kTrusting = {
+    // Of training.
+    "aten::batch_norm_update_stats", "aten::segment_reduce",
+    "aten::_sobol_engine_draw", "aten::_sobol_engine_ff_",
+    "aten::_sobol_engine_initialize_state_", "aten::_sobol_engine_scramble_",
+    // Steps of other operators, which look first.
+    "aten::_autocast_to_reduced_precision", "aten::_batch_norm_no_update",
+    "aten::_chunk_cat", "aten::_remove_batch_dim",
+    "aten::_cholesky_solve_helper", "aten::_convert_indices_from_coo_to_csr",
+    "aten::_convert_indices_from_csr_to_coo", "aten::_cummax_helper",
+    "aten::_cummin_helper", "aten::_dyn_quant_matmul_4bit",
+    "aten::_dyn_quant_pack_4bit_weight", "aten::_fft_c2c", "aten::_fft_c2r",
+    "aten::_fft_r2c", "aten::_foreach_copy", "aten::_logcumsumexp",
+    "aten::_nnpack_spatial_convolution",
+    "aten::_new_zeros_with_same_feature_meta", "aten::_unsafe_masked_index",
+    "aten::_unsafe_masked_index_put_accumulate", "aten::_reshape_alias",
+    "aten::_reshape_alias_copy", "aten::_stack",
+    "aten::_transform_bias_rescale_qkv", "aten::_weight_norm_interface",
+    "aten::linalg_ldl_solve", "mkldnn::_reorder_convolution_transpose_weight",
+    "mkldnn::_reorder_mkldnn_rnn_layer_weight",
+    "mkldnn_prepacked::conv2d_prepack", "onednn::qlinear_prepack",
+    // Of older versions, or of names for dimensions, which TorchScript has not.
+    "aten::align_tensors", "aten::align_to", "aten::quantized_gru_cell",
+    "aten::quantized_lstm_cell", "aten::quantized_rnn_relu_cell",
+    "aten::quantized_rnn_tanh_cell",
+    // What LibTorch's compiler puts into graphs that it is about to run.
+    "prim::ChunkSizes", "prim::ConstantChunk", "prim::ConstantMKLDNNTensor",
+    "prim::DifferentiableGraph", "prim::FusedConcat", "prim::FusionGroup",
+    "prim::MMBatchSide", "prim::ReductionSizes", "prim::RequiresGradCheck",
+    "prim::StaticRuntimeCopyOuts", "prim::StaticSubgraph",
+    "prim::TensorExprDynamicGroup", "prim::TensorExprDynamicGuard",
+    "prim::TensorExprGroup", "prim::oneDNNFusionGroup",
+    "prim::oneDNNFusionGuard"};
+constexpr std::string_view kOfTraining = "_backward";
+constexpr std::string_view kOfMkldnn = "prim::MKLDNN";
+
 constexpr std::string_view kNativePrefix = "__torch__.torch.classes.";
 // Packed weights, whose state is plain tensors and numbers.
 constexpr std::array<std::string_view, 6> kNativeLibraries = {
@@ -47,6 +87,17 @@ bool Contains(const auto& names, std::string_view name) {
     if (one == name) return true;
   }
   return false;
+}
+
+bool IsTrusting(std::string_view name) {
+  return Contains(kTrusting, name) || name.starts_with(kOfMkldnn) ||
+         name.find(kOfTraining) != std::string_view::npos;
+}
+
+bool ReachesOutside(std::string_view name) {
+  if (Contains(kOurs, name)) return false;
+  return !Contains(kLibraries, name.substr(0, name.find("::"))) ||
+         Contains(kForbidden, name);
 }
 
 absl::Status Forbidden(std::string_view what, const std::string& function) {
@@ -64,10 +115,11 @@ absl::Status CheckType(const c10::Type& type) {
 absl::Status CheckNode(const torch::jit::Node& node,
                        const std::string& function) {
   const std::string_view name = node.kind().toQualString();
-  const std::string_view library = name.substr(0, name.find("::"));
-  if (name == kLoopGuard) return absl::OkStatus();
-  if (!Contains(kLibraries, library) || Contains(kForbidden, name)) {
-    return Forbidden(name, function);
+  if (ReachesOutside(name)) return Forbidden(name, function);
+  if (IsTrusting(name)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("operator ", std::string(name), " in ", function,
+                     " trusts its arguments: it is not served"));
   }
   for (const torch::jit::Value* output : node.outputs()) {
     RETURN_IF_ERROR(CheckType(*output->type()));
@@ -79,6 +131,10 @@ absl::Status CheckNode(const torch::jit::Node& node,
 }
 
 }  // namespace
+
+bool IsServed(std::string_view operator_name) {
+  return !ReachesOutside(operator_name) && !IsTrusting(operator_name);
+}
 
 absl::Status CheckNativeClass(std::string_view qualified_name) {
   if (!qualified_name.starts_with(kNativePrefix)) return absl::OkStatus();

@@ -7,6 +7,10 @@
 // C++ classes other than packed weights included. (default_check.h has what
 // LibTorch runs before there are functions.)
 //
+// Refused, too, are operators that trust their arguments and of which no model
+// that serves has need: parts of others, of training, of LibTorch's compiler.
+// (operator_guards.h has those that are needed.)
+//
 // Threads:  one thread at a time.
 // Fails:    INVALID_ARGUMENT naming the operator and the function it is in.
 
@@ -31,6 +35,9 @@ class OperatorCheck {
  private:
   std::unordered_set<const torch::jit::Function*> checked_;
 };
+
+// Whether a file may contain an operator: "aten::relu".
+bool IsServed(std::string_view operator_name);
 
 // Whether a class that is written in C++ may be made:
 // "__torch__.torch.classes.quantized.LinearPackedParamsBase".

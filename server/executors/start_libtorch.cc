@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "server/base/invariant.h"
+#include "server/executors/operator_guards.h"
 #include "server/executors/program.h"
 #include "server/executors/torch_error.h"
 #include "server/executors/torch_types.h"
@@ -28,6 +29,7 @@ namespace ferry {
 
 void StartLibTorch(int intra_op_threads) {
   INVARIANT(intra_op_threads > 0);
+  GuardOperators();
   at::set_num_threads(intra_op_threads);
   // One slow run for each graph instead of two, and no fusion, which buys
   // nothing on the cpu.
