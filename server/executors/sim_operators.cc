@@ -8,6 +8,7 @@
 #include <ATen/EmptyTensor.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/stack.h>
+#include <ATen/native/Resize.h>
 #include <c10/core/DeviceGuard.h>
 #include <torch/library.h>
 
@@ -162,12 +163,24 @@ at::Tensor CopyFromAndResize(const at::Tensor& from, const at::Tensor& to) {
   return CopyFrom(from, to, false);
 }
 
+// As on the cpu: a storage that is too small grows, and a lease, which cannot,
+// is refused.
 at::Tensor& SetStorage(at::Tensor& self, at::Storage storage, int64_t offset,
                        c10::IntArrayRef sizes, c10::IntArrayRef strides) {
+  at::native::checkSetStorage(self, std::move(storage), offset, sizes, strides);
   c10::TensorImpl* impl = self.unsafeGetTensorImpl();
-  impl->set_storage_keep_dtype(std::move(storage));
+  const bool strided = strides.data() != nullptr;
+  const size_t needed_bytes =
+      strided ? at::detail::computeStorageNbytes(sizes, strides,
+                                                 impl->itemsize(), offset)
+              : at::detail::computeStorageNbytesContiguous(
+                    sizes, impl->itemsize(), offset);
+  c10::StorageImpl& held = *self.storage().unsafeGetStorageImpl();
+  if (c10::multiply_integers(sizes) > 0 && needed_bytes > held.nbytes()) {
+    GrowSimStorage(held, needed_bytes);
+  }
   impl->set_storage_offset(offset);
-  if (strides.data() != nullptr && strides.size() == sizes.size()) {
+  if (strided) {
     impl->set_sizes_and_strides(sizes, strides);
   } else {
     impl->set_sizes_contiguous(sizes);

@@ -106,6 +106,35 @@ TEST_F(SimOperatorsTest, CopiesGoAnywhere) {
   EXPECT_TRUE(at::equal(x.t().to(sim0_).contiguous().cpu(), x.t()));
 }
 
+TEST_F(SimOperatorsTest, AViewBeyondItsStorageIsRefusedOrTheStorageGrows) {
+  // Neighbours, as two models' weights are.
+  const at::Tensor mine = at::zeros({256}).to(sim0_);
+  const at::Tensor next = at::full({256}, 5.0).to(sim0_);
+  mine.storage().unsafeGetStorageImpl()->set_resizable(false);
+  const auto expect_refused = [](const char* what, const auto& set) {
+    EXPECT_THROW(set(), c10::Error) << what;
+  };
+  at::Tensor view = at::empty({0}, mine.options());
+  expect_refused("size", [&] { view.set_(mine, 0, {2048}, {1}); });
+  expect_refused("stride", [&] { view.set_(mine, 0, {2}, {4096}); });
+  expect_refused("offset", [&] { view.set_(mine, 512, {1}, {1}); });
+  expect_refused("negative", [&] { view.set_(mine, -1, {1}, {1}); });
+  expect_refused("ranks", [&] { view.set_(mine, 0, {2, 2}, {1}); });
+  at::Tensor same = at::empty({0}, mine.options());
+  same.set_(mine, 128, {128}, {1});
+  same.fill_(7);
+  EXPECT_TRUE(at::equal(mine.cpu().slice(0, 128), at::full({128}, 7.0)));
+  EXPECT_TRUE(at::equal(next.cpu(), at::full({256}, 5.0)));
+
+  at::Tensor here = at::ones({4});
+  at::Tensor there = here.to(sim0_);
+  for (at::Tensor* tensor : {&here, &there}) {
+    tensor->set_(*tensor, 0, {3, 4}, {4, 1});
+    tensor->slice(0, 1).fill_(2);
+  }
+  EXPECT_TRUE(at::equal(there.cpu(), here));
+}
+
 TEST_F(SimOperatorsTest, FactoriesMakeTensorsWhereTheyAreAskedTo) {
   EXPECT_EQ(at::zeros({3}, at::TensorOptions().device(sim1_)).device(), sim1_);
   EXPECT_TRUE(at::equal(at::arange(5, at::TensorOptions().device(sim1_)).cpu(),
