@@ -2,6 +2,7 @@
 
 #include <unordered_set>
 
+#include "server/executors/fresh_results.h"
 #include "server/executors/graph_walk.h"
 
 namespace ferry {
@@ -97,14 +98,11 @@ void AliasRoots::AddLoop(torch::jit::Node& node) {
 
 void AliasRoots::AddOperator(torch::jit::Node& node) {
   const c10::FunctionSchema* schema = node.maybeSchema();
-  // Without a declaration (list construction, unpacking, casts): anything.
   const bool declared =
       schema != nullptr && !schema->is_vararg() && !schema->is_varret();
+  const bool fresh = declared && MakesFreshResults(node.kind().toQualString());
   for (size_t i = 0; i < node.outputs().size(); ++i) {
-    if (declared && schema->returns()[i].alias_info() == nullptr &&
-        !IsContainer(*node.output(i)->type()) && !node.kind().is_prim()) {
-      continue;  // New memory.
-    }
+    if (fresh && schema->returns()[i].alias_info() == nullptr) continue;
     for (const torch::jit::Value* input : node.inputs()) {
       Link(node.output(i), input);
     }

@@ -3,9 +3,10 @@
 //
 // LibTorch's own alias analysis puts whatever was ever in a list into one set,
 // so that one write in place makes half a model look written. This follows
-// values back instead: through views as the operators' schemas declare them,
-// branches, loops, containers and assignments, and stops at operators that make
-// new memory. It knows no order, so it may say too much, never too little.
+// values back instead: through operators, branches, loops, containers and
+// assignments, and stops at operators that are known to make new memory
+// (fresh_results.h). It knows no order, so it may say too much, never too
+// little.
 //
 // Owns:     its edges; the graph outlives it and does not change meanwhile.
 // Threads:  one thread at a time.

@@ -106,6 +106,48 @@ TEST_F(InstanceTest, TensorsWithoutElementsAreServed) {
   }
 }
 
+TEST_F(InstanceTest, AWeightThatAnOperatorGivesBackIsWrittenToAsACopy) {
+  for (Device* device : devices_.all) {
+    const ServedModel model = ServeSource(
+        "def forward(self, x):\n"
+        "    y = self.weight.type_as(x)\n"
+        "    y.add_(x)\n"
+        "    return y\n",
+        *device);
+    const WeightSet& weights =
+        device == &devices_.cpu ? *model.host.weights : *model.placed.weights;
+    const uint64_t before =
+        *device->HashOf(weights.data(), weights.size_bytes());
+    // As in eager mode, where the weight itself would grow.
+    for (const float expected : {2.0F, 3.0F, 4.0F}) {
+      const auto result = model.instance->Run({{Floats("x", kOnes)}});
+      ASSERT_THAT(result, IsOk());
+      EXPECT_EQ(FloatsOf(*result)[0], expected);
+    }
+    EXPECT_TRUE(model.program->stateful());
+    EXPECT_EQ(*device->HashOf(weights.data(), weights.size_bytes()), before);
+  }
+}
+
+TEST_F(InstanceTest, ADivisionThatAClientChoosesIsRefusedByName) {
+  for (Device* device : devices_.all) {
+    const ServedModel model = ServeSource(
+        "def forward(self, x, n: int):\n"
+        "    return x + 7 % n + 7 // n\n",
+        *device);
+    const auto run = [&](int64_t n) {
+      return model.instance
+          ->Run({{Floats("x", kOnes), NamedValue{"n", Value{n}}}})
+          .status();
+    };
+    EXPECT_THAT(run(2), IsOk());
+    EXPECT_THAT(run(0), StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_EQ(std::string(run(0).message()),
+              "operator aten::remainder: division by zero");
+    EXPECT_THAT(run(2), IsOk());
+  }
+}
+
 TEST_F(InstanceTest, AnAnswerThatIsAPartOfTheRequestIsNotCopied) {
   const ServedModel model =
       ServeSource("def forward(self, x):\n    return x[1:]\n", devices_.cpu);

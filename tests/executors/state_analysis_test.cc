@@ -48,6 +48,64 @@ TEST(StateAnalysisTest, AWriteThroughAViewCountsToo) {
   EXPECT_EQ(facts.written, Paths{{"buffer"}});
 }
 
+TEST(StateAnalysisTest, WhatAnOperatorGivesBackAsItWasIsTheWeight) {
+  for (const std::string expression :
+       {"self.weight.type_as(x)",
+        "torch.dropout(self.weight, 0.5, False)",
+        "torch.atleast_1d(self.weight)",
+        "torch.atleast_2d(self.weight)",
+        "torch.atleast_3d(self.weight)",
+        "torch._unsafe_view(self.weight, [4])",
+        "torch.sum_to_size(self.weight, [4])",
+        "torch.einsum(\"i\", [self.weight])",
+        "torch.cartesian_prod([self.weight])",
+        "torch.dequantize(self.weight)",
+        "torch.chain_matmul([self.weight])",
+        "torch.alpha_dropout(self.weight, 0.5, False)",
+        "torch.conj_physical(self.weight)",
+        "self.weight.to(x.dtype)",
+        "self.weight.contiguous()",
+        "self.weight.reshape([4])",
+        "self.weight.expand([4])",
+        "self.weight.expand_as(x)",
+        "torch.unsafe_chunk(self.weight, 2)[0]",
+        "torch.meshgrid([self.weight])[0]",
+        "torch.broadcast_tensors([self.weight, x])[0]"}) {
+    const StateFacts facts = Facts("    y = " + expression +
+                                   "\n"
+                                   "    y.add_(1)\n"
+                                   "    return y\n");
+    EXPECT_TRUE(facts.stateful) << expression;
+    EXPECT_EQ(facts.written, Paths{{"weight"}}) << expression;
+  }
+}
+
+TEST(StateAnalysisTest, WhatIsMadeOfWeightsMayBeWritten) {
+  for (const std::string expression :
+       {"self.weight + self.buffer", "self.weight * 2",
+        "torch.matmul(x, self.weight)", "torch.linear(x, self.weight)",
+        "torch.softmax(self.weight, 0)", "torch.cat([self.weight, x])",
+        "torch.stack([self.weight, self.buffer])",
+        "torch.embedding(self.weight.view([2, 2]), torch.tensor([1]))",
+        "torch.layer_norm(x, [4], self.weight, self.buffer)",
+        "torch.batch_norm(x, self.weight, None, self.buffer, self.weight, "
+        "False, 0.1, 1e-5, False)",
+        "torch.conv1d(x.view([1, 1, 4]), self.weight.view([1, 1, 4]))",
+        "torch.where(x > 0, self.weight, x)", "self.weight.clone()",
+        "torch.masked_fill(self.weight, x > 0, 0.0)",
+        "torch.index_select(self.weight, 0, torch.tensor([1]))",
+        "torch.zeros_like(self.weight)", "self.weight.repeat([2])",
+        "torch.scaled_dot_product_attention(self.weight.view([1, 2, 2]), "
+        "x.view([1, 2, 2]), x.view([1, 2, 2]))"}) {
+    const StateFacts facts = Facts("    y = " + expression +
+                                   "\n"
+                                   "    y.add_(1)\n"
+                                   "    return y\n");
+    EXPECT_FALSE(facts.stateful) << expression;
+    EXPECT_FALSE(facts.any_written) << expression;
+  }
+}
+
 TEST(StateAnalysisTest, AnAssignmentIsState) {
   const StateFacts facts = Facts(
       "    self.buffer = self.buffer + x\n"
