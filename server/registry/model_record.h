@@ -62,6 +62,7 @@ struct ModelRecord {
   bool leaving = false;      // Takes no new requests.
   bool paused = false;       // A stateful model's state is on its way.
   int64_t admissions = 0;
+  uint64_t admitted_bytes = 0;  // Of those requests, in memory.
   int64_t pins = 0;
   // What a run on the cpu takes of late, see recent_run(); without the lock.
   std::atomic<double> recent_run_seconds{kNotRun};

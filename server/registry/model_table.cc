@@ -95,7 +95,8 @@ absl::StatusOr<ModelRecord*> ModelTable::FindServing(std::string_view name,
 }
 
 absl::StatusOr<ModelTable::Admission> ModelTable::Admit(std::string_view name,
-                                                        int64_t version) {
+                                                        int64_t version,
+                                                        uint64_t size_bytes) {
   MutexLock lock(mutex_);
   ASSIGN_OR_RETURN(ModelRecord * record, FindServing(name, version));
   if (record->admissions >= options_.requests_max) {
@@ -103,8 +104,16 @@ absl::StatusOr<ModelTable::Admission> ModelTable::Admit(std::string_view name,
         absl::StrCat(Quoted(name), ": its queue is full with ",
                      record->admissions, " requests; try again later"));
   }
+  if (size_bytes > options_.request_bytes_max - record->admitted_bytes) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        Quoted(name), ": its ", record->admissions, " requests take ",
+        record->admitted_bytes, " bytes, this one would take ", size_bytes,
+        " more, and a model's may take ", options_.request_bytes_max,
+        record->admissions == 0 ? "; send less" : "; try again later"));
+  }
   ++record->admissions;
-  return Admission(this, record);
+  record->admitted_bytes += size_bytes;
+  return Admission(this, record, size_bytes);
 }
 
 ModelTable::Devices ModelTable::Where(const Admission& admission) {
@@ -172,9 +181,10 @@ void ModelTable::Unpin(ModelRecord* record, Residence* residence) {
   if (--residence->pins == 0 && record->move != nullptr) idle_.NotifyAll();
 }
 
-void ModelTable::Release(ModelRecord* record) {
+void ModelTable::Release(ModelRecord* record, uint64_t size_bytes) {
   MutexLock lock(mutex_);
-  INVARIANT(record->admissions > 0);
+  INVARIANT(record->admissions > 0 && record->admitted_bytes >= size_bytes);
+  record->admitted_bytes -= size_bytes;
   if (--record->admissions == 0 && record->move != nullptr) idle_.NotifyAll();
 }
 
@@ -280,18 +290,20 @@ ModelTable::Watch::~Watch() {
 
 ModelTable::Admission::Admission(Admission&& other) noexcept
     : table_(std::exchange(other.table_, nullptr)),
-      record_(std::exchange(other.record_, nullptr)) {}
+      record_(std::exchange(other.record_, nullptr)),
+      size_bytes_(std::exchange(other.size_bytes_, 0)) {}
 
 ModelTable::Admission& ModelTable::Admission::operator=(
     Admission&& other) noexcept {
   Admission taken(std::move(other));
   std::swap(table_, taken.table_);
   std::swap(record_, taken.record_);
+  std::swap(size_bytes_, taken.size_bytes_);
   return *this;  // `taken` ends what this object held before.
 }
 
 ModelTable::Admission::~Admission() {
-  if (table_ != nullptr) table_->Release(record_);
+  if (table_ != nullptr) table_->Release(record_, size_bytes_);
 }
 
 const std::string& ModelTable::Admission::model() const {

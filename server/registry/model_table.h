@@ -12,7 +12,8 @@
 // Fails:    NOT_FOUND no such model or version; FAILED_PRECONDITION known but
 //           not serving; RESOURCE_EXHAUSTED its queue is full.
 // Limits:   Options::models_max models, Options::requests_max admitted requests
-//           a model, kMovesKept reports, kExemplarBytesMax a remembered input.
+//           a model and Options::request_bytes_max of memory that they take,
+//           kMovesKept reports, kExemplarBytesMax a remembered input.
 
 #ifndef SERVER_REGISTRY_MODEL_TABLE_H_
 #define SERVER_REGISTRY_MODEL_TABLE_H_
@@ -53,6 +54,7 @@ class ModelTable {
   struct Options {
     size_t models_max = 1024;
     int64_t requests_max = 1024;
+    uint64_t request_bytes_max = uint64_t{512} << 20;
   };
   explicit ModelTable(Options options);
   ~ModelTable();  // INVARIANT: no admission, pin or watch is left.
@@ -68,6 +70,7 @@ class ModelTable {
     Admission& operator=(Admission&& other) noexcept;
     ~Admission();
 
+    explicit operator bool() const { return table_ != nullptr; }
     const std::string& model() const;
     int64_t version() const;
     // The mean of the model's last twenty or so runs on the cpu, each counted
@@ -77,10 +80,11 @@ class ModelTable {
 
    private:
     friend class ModelTable;
-    Admission(ModelTable* table, ModelRecord* record)
-        : table_(table), record_(record) {}
+    Admission(ModelTable* table, ModelRecord* record, uint64_t size_bytes)
+        : table_(table), record_(record), size_bytes_(size_bytes) {}
     ModelTable* table_ = nullptr;
     ModelRecord* record_ = nullptr;
+    uint64_t size_bytes_ = 0;
   };
 
   // Keeps one Residence alive while a batch runs on it.
@@ -119,8 +123,10 @@ class ModelTable {
 
   using Devices = absl::InlinedVector<DeviceId, 4>;
 
-  // `version` 0 is the one that is loaded.
-  absl::StatusOr<Admission> Admit(std::string_view name, int64_t version);
+  // `version` 0 is the one that is loaded; `size_bytes` is what the request
+  // takes in memory.
+  absl::StatusOr<Admission> Admit(std::string_view name, int64_t version,
+                                  uint64_t size_bytes = 0);
 
   // Where the model serves at this moment; empty when it was just retired
   // everywhere.
@@ -158,7 +164,8 @@ class ModelTable {
  private:
   friend class Mover;
 
-  void Release(ModelRecord* record);  // An admission's end.
+  void Release(ModelRecord* record,
+               uint64_t size_bytes);  // An admission's end.
   void Unpin(ModelRecord* record, Residence* residence);
   void Unwatch(int64_t key);
   // Without mutex_.

@@ -1,6 +1,7 @@
 #include "server/rpc/infer_call.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <grpc/support/time.h>
 
@@ -25,26 +26,54 @@ absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {
 }  // namespace
 
 InferCall::InferCall(std::string_view method, const InferRooms& rooms,
-                     grpc::CallbackServerContext& context)
-    : method_(method), rooms_(rooms), context_(context), counted_(rooms.calls) {
+                     grpc::CallbackServerContext& context,
+                     const MessageShape& shape, InferBytes bytes)
+    : method_(method),
+      rooms_(rooms),
+      context_(context),
+      shape_(shape),
+      bytes_(bytes),
+      counted_(rooms.calls),
+      share_(rooms.budget) {
   deadline = DeadlineOf(context);
 }
 
 void InferCall::Start() {
-  absl::Status status = Decode();
-  if (status.ok()) status = CheckModelName(model);
+  absl::Status status = Take();
+  if (status.ok()) status = Decode(bytes_.request);
   if (!status.ok()) {
-    End(status);
+    admission = {};
+    End(std::move(status));
     return;
   }
   rooms_.scheduler.Submit(*this);  // And with it `this`.
 }
 
-void InferCall::Done(const absl::StatusOr<InferAnswer>& answer) {
-  End(answer.ok() ? Encode(*answer) : answer.status());
+absl::Status InferCall::Take() {
+  ASSIGN_OR_RETURN(WireScan scan,
+                   shape_.Scan(bytes_.request, rooms_.request_bytes_max));
+  model = std::move(scan.name);
+  RETURN_IF_ERROR(CheckModelName(model));
+  ASSIGN_OR_RETURN(version, VersionOf(scan));
+  ASSIGN_OR_RETURN(admission,
+                   rooms_.table.Admit(model, version, scan.memory_bytes));
+  return share_.Set(scan.memory_bytes + bytes_.request.Length());
 }
 
-void InferCall::End(const absl::Status& status) {
+void InferCall::Done(const absl::StatusOr<InferAnswer>& answer) {
+  End(answer.ok() ? Encode(*answer, bytes_.response) : answer.status());
+}
+
+void InferCall::End(absl::Status status) {
+  // The client may be slow to fetch its answer: only that is kept for it.
+  inputs.clear();
+  bytes_.request.Clear();
+  Forget();
+  if (status.ok()) status = share_.Set(bytes_.response.Length());
+  if (!status.ok()) {
+    bytes_.response.Clear();
+    share_.Set(0).IgnoreError();  // Less is never refused.
+  }
   rooms_.counter.Count(model, status.code());
   LogCallEnd(method_, model, context_, status);
   Finish(ToGrpc(status));

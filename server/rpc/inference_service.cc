@@ -1,6 +1,6 @@
 #include "server/rpc/inference_service.h"
 
-#include <string>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 
@@ -13,41 +13,46 @@ namespace {
 class FerryInferCall final : public InferCall {
  public:
   FerryInferCall(const InferRooms& rooms, grpc::CallbackServerContext& context,
-                 const v1::InferRequest& request, v1::InferResponse& response)
-      : InferCall("Infer", rooms, context),
-        request_(request),
-        response_(response) {}
+                 const MessageShape& shape, InferBytes bytes)
+      : InferCall("Infer", rooms, context, shape, bytes) {}
 
  private:
-  absl::Status Decode() override {
-    model = request_.model();
-    version = request_.version();
-    if (version < 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("version ", version,
-                       ": must be positive, or 0 for the one that is loaded"));
-    }
-    return DecodeInputs(request_.inputs(), inputs);
+  absl::StatusOr<int64_t> VersionOf(const WireScan& scan) const override {
+    if (scan.version >= 0) return scan.version;
+    return absl::InvalidArgumentError(
+        absl::StrCat("version ", scan.version,
+                     ": must be positive, or 0 for the one that is loaded"));
   }
 
-  absl::Status Encode(const InferAnswer& answer) override {
-    response_.set_model(model);
-    response_.set_version(answer.version);
-    response_.set_device(answer.device.ToString());
-    return EncodeOutputs(answer.outputs, answer_bytes_max(),
-                         *response_.mutable_outputs());
+  absl::Status Decode(grpc::ByteBuffer& bytes) override {
+    RETURN_IF_ERROR(ParseMessage(bytes, request_.emplace()));
+    return DecodeInputs(request_->inputs(), inputs);
   }
 
-  const v1::InferRequest& request_;
-  v1::InferResponse& response_;
+  absl::Status Encode(const InferAnswer& answer,
+                      grpc::ByteBuffer& bytes) override {
+    v1::InferResponse response;
+    response.set_model(model);
+    response.set_version(answer.version);
+    response.set_device(answer.device.ToString());
+    RETURN_IF_ERROR(EncodeOutputs(answer.outputs, answer_bytes_max(),
+                                  *response.mutable_outputs()));
+    WriteMessage(response, bytes);
+    return absl::OkStatus();
+  }
+
+  void Forget() override { request_.reset(); }
+
+  std::optional<v1::InferRequest> request_;
 };
 
 }  // namespace
 
 grpc::ServerUnaryReactor* InferenceService::Infer(
-    grpc::CallbackServerContext* context, const v1::InferRequest* request,
-    v1::InferResponse* response) {
-  auto* call = new FerryInferCall(rooms_, *context, *request, *response);
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  auto* call = new FerryInferCall(rooms_, *context, shape_,
+                                  {OwnBytes(request), *response});
   call->Start();
   return call;
 }

@@ -9,20 +9,26 @@
 #include "ferry/v1/inference_service.grpc.pb.h"
 
 #include "server/rpc/infer_call.h"
+#include "server/rpc/wire_scan.h"
 
 namespace ferry {
 
-class InferenceService final : public v1::InferenceService::CallbackService {
+// Requests come as bytes, which InferCall looks at before it builds anything.
+class InferenceService final
+    : public v1::InferenceService::WithRawCallbackMethod_Infer<
+          v1::InferenceService::Service> {
  public:
   // `rooms` outlives the service.
-  explicit InferenceService(const InferRooms& rooms) : rooms_(rooms) {}
+  explicit InferenceService(const InferRooms& rooms)
+      : rooms_(rooms), shape_(*v1::InferRequest::descriptor()) {}
 
   grpc::ServerUnaryReactor* Infer(grpc::CallbackServerContext* context,
-                                  const v1::InferRequest* request,
-                                  v1::InferResponse* response) override;
+                                  const grpc::ByteBuffer* request,
+                                  grpc::ByteBuffer* response) override;
 
  private:
   const InferRooms& rooms_;
+  const MessageShape shape_;
 };
 
 }  // namespace ferry

@@ -12,28 +12,42 @@
 
 namespace ferry {
 
-absl::Status KServeInferCall::Decode() {
-  model = request_.model_name();
-  if (!request_.model_version().empty()) {
-    ASSIGN_OR_RETURN(version, ParseVersion(request_.model_version()));
-  }
+absl::StatusOr<int64_t> KServeInferCall::VersionOf(const WireScan& scan) const {
+  if (scan.version_text.empty()) return 0;
+  return ParseVersion(scan.version_text);
+}
+
+absl::Status KServeInferCall::Decode(grpc::ByteBuffer& bytes) {
+  const inference::ModelInferRequest& request = request_.emplace();
+  RETURN_IF_ERROR(ParseMessage(bytes, *request_));
   ASSIGN_OR_RETURN(const KServeParameters parameters,
-                   ReadKServeParameters(request_));
+                   ReadKServeParameters(request));
   if (parameters.timeout != absl::InfiniteDuration()) {
     deadline = std::min(deadline, RealClock().Now() + parameters.timeout);
   }
-  for (const auto& output : request_.outputs()) {
+  for (const auto& output : request.outputs()) {
     outputs.push_back(output.name());
   }
-  return DecodeKServeInputs(request_, scratch_, inputs);
+  ASSIGN_OR_RETURN(const uint64_t values, CountKServeValues(request));
+  RETURN_IF_ERROR(TakeMore(values * sizeof(Value)));
+  return DecodeKServeInputs(request, scratch_, inputs);
 }
 
-absl::Status KServeInferCall::Encode(const InferAnswer& answer) {
-  response_.set_model_name(model);
-  response_.set_model_version(absl::StrCat(answer.version));
-  response_.set_id(request_.id());
-  return EncodeKServeOutputs(answer.outputs, request_, answer_bytes_max(),
-                             response_);
+absl::Status KServeInferCall::Encode(const InferAnswer& answer,
+                                     grpc::ByteBuffer& bytes) {
+  inference::ModelInferResponse response;
+  response.set_model_name(model);
+  response.set_model_version(absl::StrCat(answer.version));
+  response.set_id(request_->id());
+  RETURN_IF_ERROR(EncodeKServeOutputs(answer.outputs, *request_,
+                                      answer_bytes_max(), response));
+  WriteMessage(response, bytes);
+  return absl::OkStatus();
+}
+
+void KServeInferCall::Forget() {
+  request_.reset();
+  scratch_.clear();
 }
 
 }  // namespace ferry

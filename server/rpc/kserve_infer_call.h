@@ -1,11 +1,13 @@
 // A KServeInferCall is one ModelInfer.
 //
-// Owns:     tensors that the request did not hold ready-made; itself, as every
-//           InferCall.
+// Owns:     the request's message, and tensors that it did not hold ready-made;
+//           itself, as every InferCall.
 // Threads:  as InferCall.
 
 #ifndef SERVER_RPC_KSERVE_INFER_CALL_H_
 #define SERVER_RPC_KSERVE_INFER_CALL_H_
+
+#include <optional>
 
 #include <grpcpp/server_context.h>
 
@@ -18,20 +20,18 @@ namespace ferry {
 
 class KServeInferCall final : public InferCall {
  public:
-  // The messages live until OnDone.
   KServeInferCall(const InferRooms& rooms, grpc::CallbackServerContext& context,
-                  const inference::ModelInferRequest& request,
-                  inference::ModelInferResponse& response)
-      : InferCall("ModelInfer", rooms, context),
-        request_(request),
-        response_(response) {}
+                  const MessageShape& shape, InferBytes bytes)
+      : InferCall("ModelInfer", rooms, context, shape, bytes) {}
 
  private:
-  absl::Status Decode() override;
-  absl::Status Encode(const InferAnswer& answer) override;
+  absl::StatusOr<int64_t> VersionOf(const WireScan& scan) const override;
+  absl::Status Decode(grpc::ByteBuffer& bytes) override;
+  absl::Status Encode(const InferAnswer& answer,
+                      grpc::ByteBuffer& bytes) override;
+  void Forget() override;
 
-  const inference::ModelInferRequest& request_;
-  inference::ModelInferResponse& response_;
+  std::optional<inference::ModelInferRequest> request_;
   KServeScratch scratch_;
 };
 

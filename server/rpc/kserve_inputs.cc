@@ -186,7 +186,6 @@ absl::StatusOr<std::span<const std::byte>> TypedBytes(const Contents& contents,
 absl::StatusOr<Value> DecodeStrings(const Input& input, const std::string* raw,
                                     std::span<const int64_t> shape) {
   ASSIGN_OR_RETURN(const uint64_t elements, CountElements(shape));
-  RETURN_IF_ERROR(CheckValues(elements));
   Strings strings;
   if (raw != nullptr) {
     ASSIGN_OR_RETURN(strings, SplitRaw(*raw, elements));
@@ -247,6 +246,31 @@ absl::StatusOr<Value> DecodeInput(const Input& input, const std::string* raw,
              : DecodeTensor(input, raw, shape, scratch);
 }
 
+// A shape of many ones nests each string in as many lists, and takes as many
+// times the memory of what was sent.
+absl::StatusOr<uint64_t> CountStrings(std::span<const int64_t> shape) {
+  ASSIGN_OR_RETURN(const uint64_t strings, CountElements(shape));
+  RETURN_IF_ERROR(CheckValues(strings));
+  if (strings == 0) return 1;  // One empty list.
+  uint64_t lists = 0;
+  uint64_t at_this_level = 1;
+  for (const int64_t size : shape) {
+    lists += at_this_level;
+    at_this_level *= static_cast<uint64_t>(size);
+  }
+  if (lists > 2 * strings + kListsFree) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "shape ", ShapeText(shape), " makes ", lists, " lists of ", strings,
+        " strings, more than two for each; send fewer dimensions"));
+  }
+  return strings + lists;
+}
+
+absl::Status Named(const Input& input, const absl::Status& status) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("input ", Shown(input.name()), ": ", status.message()));
+}
+
 absl::Status CheckNames(const inference::ModelInferRequest& request) {
   absl::flat_hash_set<absl::string_view> seen;
   for (int i = 0; i < request.inputs_size(); ++i) {
@@ -271,10 +295,27 @@ absl::Status CheckNames(const inference::ModelInferRequest& request) {
 
 }  // namespace
 
+absl::StatusOr<uint64_t> CountKServeValues(
+    const inference::ModelInferRequest& request) {
+  uint64_t total = 0;
+  for (const Input& input : request.inputs()) {
+    if (input.datatype() != AbslView(kBytes)) continue;
+    const absl::StatusOr<uint64_t> values = CountStrings(
+        {input.shape().data(), static_cast<size_t>(input.shape_size())});
+    if (!values.ok()) return Named(input, values.status());
+    total += *values;
+    if (absl::Status few = CheckValues(total); !few.ok()) {
+      return Named(input, few);
+    }
+  }
+  return total;
+}
+
 absl::Status DecodeKServeInputs(const inference::ModelInferRequest& request,
                                 KServeScratch& scratch,
                                 std::vector<NamedValue>& inputs) {
   RETURN_IF_ERROR(CheckNames(request));
+  RETURN_IF_ERROR(CountKServeValues(request).status());
   const bool raw = request.raw_input_contents_size() != 0;
   if (raw && request.raw_input_contents_size() != request.inputs_size()) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -286,10 +327,7 @@ absl::Status DecodeKServeInputs(const inference::ModelInferRequest& request,
     const Input& input = request.inputs(i);
     absl::StatusOr<Value> value = DecodeInput(
         input, raw ? &request.raw_input_contents(i) : nullptr, scratch);
-    if (!value.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "input ", Shown(input.name()), ": ", value.status().message()));
-    }
+    if (!value.ok()) return Named(input, value.status());
     inputs.push_back({input.name(), *std::move(value)});
   }
   return NestInputs(inputs);

@@ -10,16 +10,19 @@
 // Units:    bytes, little-endian.
 // Fails:    INVALID_ARGUMENT naming the input. A shared memory region is
 //           refused without repeating its name, which may be a secret.
-// Limits:   kRankMax dimensions; kValuesMax strings an input.
+// Limits:   kRankMax dimensions; kValuesMax strings and lists of them, of all
+//           inputs; two lists for each string, and kListsFree more.
 
 #ifndef SERVER_RPC_KSERVE_INPUTS_H_
 #define SERVER_RPC_KSERVE_INPUTS_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "inference/grpc_service.pb.h"
 
 #include "server/executors/value.h"
@@ -28,6 +31,12 @@ namespace ferry {
 
 // Tensors that a request did not hold ready-made. Addresses stay.
 using KServeScratch = std::deque<std::vector<std::byte>>;
+
+inline constexpr uint64_t kListsFree = 64;
+
+// The values that BYTES of these shapes become, inner lists included.
+absl::StatusOr<uint64_t> CountKServeValues(
+    const inference::ModelInferRequest& request);
 
 // Appends to `inputs`, which hold nothing useful after an error.
 absl::Status DecodeKServeInputs(const inference::ModelInferRequest& request,

@@ -73,63 +73,76 @@ absl::StatusOr<ModelSnapshot> FindLoaded(const ModelTable& table,
 
 }  // namespace
 
-Unary* KServeService::ServerLive(Context* context,
-                                 const inference::ServerLiveRequest*,
-                                 inference::ServerLiveResponse* response) {
-  response->set_live(true);
+Unary* KServeService::ServerLive(Context* context, const Bytes*,
+                                 Bytes* response) {
+  inference::ServerLiveResponse answer;
+  answer.set_live(true);
+  WriteMessage(answer, *response);
   return AnswerAtOnce("ServerLive", "", *context, absl::OkStatus());
 }
 
-Unary* KServeService::ServerReady(Context* context,
-                                  const inference::ServerReadyRequest*,
-                                  inference::ServerReadyResponse* response) {
-  response->set_ready(ready_ && !draining_);
+Unary* KServeService::ServerReady(Context* context, const Bytes*,
+                                  Bytes* response) {
+  inference::ServerReadyResponse answer;
+  answer.set_ready(ready_ && !draining_);
+  WriteMessage(answer, *response);
   return AnswerAtOnce("ServerReady", "", *context, absl::OkStatus());
 }
 
-Unary* KServeService::ModelReady(Context* context,
-                                 const inference::ModelReadyRequest* request,
-                                 inference::ModelReadyResponse* response) {
+Unary* KServeService::ModelReady(Context* context, const Bytes* request,
+                                 Bytes* response) {
+  inference::ModelReadyRequest asked;
+  const absl::Status read = ReadRequest(request, asked);
   const absl::StatusOr<ModelSnapshot> model =
-      FindModel(rooms_.table, request->name(), request->version());
+      read.ok() ? FindModel(rooms_.table, asked.name(), asked.version()) : read;
   absl::Status status = model.status();
   if (absl::IsNotFound(status)) status = absl::OkStatus();  // Not ready.
-  response->set_ready(model.ok() && (model->state == ModelState::kServing ||
-                                     model->state == ModelState::kMigrating));
-  return AnswerAtOnce("ModelReady", request->name(), *context, status);
+  inference::ModelReadyResponse answer;
+  answer.set_ready(model.ok() && (model->state == ModelState::kServing ||
+                                  model->state == ModelState::kMigrating));
+  WriteMessage(answer, *response);
+  return AnswerAtOnce("ModelReady", asked.name(), *context, status);
 }
 
-Unary* KServeService::ServerMetadata(
-    Context* context, const inference::ServerMetadataRequest*,
-    inference::ServerMetadataResponse* response) {
-  response->set_name("ferry");
-  response->set_version(version_);
+Unary* KServeService::ServerMetadata(Context* context, const Bytes*,
+                                     Bytes* response) {
+  inference::ServerMetadataResponse answer;
+  answer.set_name("ferry");
+  answer.set_version(version_);
+  WriteMessage(answer, *response);
   return AnswerAtOnce("ServerMetadata", "", *context, absl::OkStatus());
 }
 
-Unary* KServeService::ModelMetadata(
-    Context* context, const inference::ModelMetadataRequest* request,
-    inference::ModelMetadataResponse* response) {
+Unary* KServeService::ModelMetadata(Context* context, const Bytes* request,
+                                    Bytes* response) {
+  inference::ModelMetadataRequest asked;
+  const absl::Status read = ReadRequest(request, asked);
   const absl::StatusOr<ModelSnapshot> model =
-      FindLoaded(rooms_.table, request->name(), request->version());
-  if (model.ok()) EncodeKServeMetadata(*model, *response);
-  return AnswerAtOnce("ModelMetadata", request->name(), *context,
-                      model.status());
+      read.ok() ? FindLoaded(rooms_.table, asked.name(), asked.version())
+                : read;
+  inference::ModelMetadataResponse answer;
+  if (model.ok()) EncodeKServeMetadata(*model, answer);
+  WriteMessage(answer, *response);
+  return AnswerAtOnce("ModelMetadata", asked.name(), *context, model.status());
 }
 
-Unary* KServeService::ModelConfig(Context* context,
-                                  const inference::ModelConfigRequest* request,
-                                  inference::ModelConfigResponse* response) {
+Unary* KServeService::ModelConfig(Context* context, const Bytes* request,
+                                  Bytes* response) {
+  inference::ModelConfigRequest asked;
+  const absl::Status read = ReadRequest(request, asked);
   const absl::StatusOr<ModelSnapshot> model =
-      FindLoaded(rooms_.table, request->name(), request->version());
-  if (model.ok()) EncodeKServeConfig(*model, *response->mutable_config());
-  return AnswerAtOnce("ModelConfig", request->name(), *context, model.status());
+      read.ok() ? FindLoaded(rooms_.table, asked.name(), asked.version())
+                : read;
+  inference::ModelConfigResponse answer;
+  if (model.ok()) EncodeKServeConfig(*model, *answer.mutable_config());
+  WriteMessage(answer, *response);
+  return AnswerAtOnce("ModelConfig", asked.name(), *context, model.status());
 }
 
-Unary* KServeService::ModelInfer(Context* context,
-                                 const inference::ModelInferRequest* request,
-                                 inference::ModelInferResponse* response) {
-  auto* call = new KServeInferCall(rooms_, *context, *request, *response);
+Unary* KServeService::ModelInfer(Context* context, const Bytes* request,
+                                 Bytes* response) {
+  auto* call = new KServeInferCall(rooms_, *context, infer_shape_,
+                                   {OwnBytes(request), *response});
   call->Start();
   return call;
 }
@@ -141,75 +154,59 @@ KServeService::Stream* KServeService::ModelStreamInfer(Context* context) {
   return new RefusedStream(status);
 }
 
-Unary* KServeService::ModelStatistics(Context* context,
-                                      const inference::ModelStatisticsRequest*,
-                                      inference::ModelStatisticsResponse*) {
+Unary* KServeService::ModelStatistics(Context* context, const Bytes*, Bytes*) {
   return Refuse("ModelStatistics", *context, "read the metrics over HTTP");
 }
 
-Unary* KServeService::RepositoryIndex(Context* context,
-                                      const inference::RepositoryIndexRequest*,
-                                      inference::RepositoryIndexResponse*) {
+Unary* KServeService::RepositoryIndex(Context* context, const Bytes*, Bytes*) {
   return Refuse("RepositoryIndex", *context, kUseModelService);
 }
 
-Unary* KServeService::RepositoryModelLoad(
-    Context* context, const inference::RepositoryModelLoadRequest*,
-    inference::RepositoryModelLoadResponse*) {
+Unary* KServeService::RepositoryModelLoad(Context* context, const Bytes*,
+                                          Bytes*) {
   return Refuse("RepositoryModelLoad", *context, kUseModelService);
 }
 
-Unary* KServeService::RepositoryModelUnload(
-    Context* context, const inference::RepositoryModelUnloadRequest*,
-    inference::RepositoryModelUnloadResponse*) {
+Unary* KServeService::RepositoryModelUnload(Context* context, const Bytes*,
+                                            Bytes*) {
   return Refuse("RepositoryModelUnload", *context, kUseModelService);
 }
 
-Unary* KServeService::SystemSharedMemoryStatus(
-    Context* context, const inference::SystemSharedMemoryStatusRequest*,
-    inference::SystemSharedMemoryStatusResponse*) {
+Unary* KServeService::SystemSharedMemoryStatus(Context* context, const Bytes*,
+                                               Bytes*) {
   return Refuse("SystemSharedMemoryStatus", *context, kSendTensors);
 }
 
-Unary* KServeService::SystemSharedMemoryRegister(
-    Context* context, const inference::SystemSharedMemoryRegisterRequest*,
-    inference::SystemSharedMemoryRegisterResponse*) {
+Unary* KServeService::SystemSharedMemoryRegister(Context* context, const Bytes*,
+                                                 Bytes*) {
   return Refuse("SystemSharedMemoryRegister", *context, kSendTensors);
 }
 
-Unary* KServeService::SystemSharedMemoryUnregister(
-    Context* context, const inference::SystemSharedMemoryUnregisterRequest*,
-    inference::SystemSharedMemoryUnregisterResponse*) {
+Unary* KServeService::SystemSharedMemoryUnregister(Context* context,
+                                                   const Bytes*, Bytes*) {
   return Refuse("SystemSharedMemoryUnregister", *context, kSendTensors);
 }
 
-Unary* KServeService::CudaSharedMemoryStatus(
-    Context* context, const inference::CudaSharedMemoryStatusRequest*,
-    inference::CudaSharedMemoryStatusResponse*) {
+Unary* KServeService::CudaSharedMemoryStatus(Context* context, const Bytes*,
+                                             Bytes*) {
   return Refuse("CudaSharedMemoryStatus", *context, kSendTensors);
 }
 
-Unary* KServeService::CudaSharedMemoryRegister(
-    Context* context, const inference::CudaSharedMemoryRegisterRequest*,
-    inference::CudaSharedMemoryRegisterResponse*) {
+Unary* KServeService::CudaSharedMemoryRegister(Context* context, const Bytes*,
+                                               Bytes*) {
   return Refuse("CudaSharedMemoryRegister", *context, kSendTensors);
 }
 
-Unary* KServeService::CudaSharedMemoryUnregister(
-    Context* context, const inference::CudaSharedMemoryUnregisterRequest*,
-    inference::CudaSharedMemoryUnregisterResponse*) {
+Unary* KServeService::CudaSharedMemoryUnregister(Context* context, const Bytes*,
+                                                 Bytes*) {
   return Refuse("CudaSharedMemoryUnregister", *context, kSendTensors);
 }
 
-Unary* KServeService::TraceSetting(Context* context,
-                                   const inference::TraceSettingRequest*,
-                                   inference::TraceSettingResponse*) {
+Unary* KServeService::TraceSetting(Context* context, const Bytes*, Bytes*) {
   return Refuse("TraceSetting", *context, "there are no traces");
 }
 
-Unary* KServeService::LogSettings(Context* context,
-                                  const inference::LogSettingsRequest*,
-                                  inference::LogSettingsResponse*) {
+Unary* KServeService::LogSettings(Context* context, const Bytes*, Bytes*) {
   return Refuse("LogSettings", *context,
                 "start the server with the log level you want");
 }

@@ -20,11 +20,33 @@
 
 #include "server/registry/model_table.h"
 #include "server/rpc/infer_call.h"
+#include "server/rpc/wire_scan.h"
 
 namespace ferry {
 
-class KServeService final
-    : public inference::GRPCInferenceService::CallbackService {
+// Every request comes as bytes, which are looked at before anything is built of
+// them; those of methods that are not served never are.
+using RawKServe = inference::GRPCInferenceService::WithRawCallbackMethod_ServerLive<
+    inference::GRPCInferenceService::WithRawCallbackMethod_ServerReady<inference::GRPCInferenceService::WithRawCallbackMethod_ModelReady<
+        inference::GRPCInferenceService::WithRawCallbackMethod_ServerMetadata<inference::GRPCInferenceService::WithRawCallbackMethod_ModelMetadata<
+            inference::GRPCInferenceService::WithRawCallbackMethod_ModelInfer<inference::GRPCInferenceService::WithRawCallbackMethod_ModelConfig<
+                inference::GRPCInferenceService::WithRawCallbackMethod_ModelStatistics<
+                    inference::GRPCInferenceService::WithRawCallbackMethod_RepositoryIndex<
+                        inference::GRPCInferenceService::WithRawCallbackMethod_RepositoryModelLoad<
+                            inference::GRPCInferenceService::WithRawCallbackMethod_RepositoryModelUnload<
+                                inference::GRPCInferenceService::WithRawCallbackMethod_SystemSharedMemoryStatus<
+                                    inference::GRPCInferenceService::WithRawCallbackMethod_SystemSharedMemoryRegister<
+                                        inference::GRPCInferenceService::WithRawCallbackMethod_SystemSharedMemoryUnregister<
+                                            inference::GRPCInferenceService::WithRawCallbackMethod_CudaSharedMemoryStatus<
+                                                inference::GRPCInferenceService::WithRawCallbackMethod_CudaSharedMemoryRegister<
+                                                    inference::GRPCInferenceService::WithRawCallbackMethod_CudaSharedMemoryUnregister<
+                                                        inference::GRPCInferenceService::WithRawCallbackMethod_TraceSetting<
+                                                            inference::GRPCInferenceService::WithRawCallbackMethod_LogSettings<
+                                                                inference::GRPCInferenceService::WithRawCallbackMethod_ModelStreamInfer<
+                                                                    inference::GRPCInferenceService::
+                                                                        Service>>>>>>>>>>>>>>>>>>>>;
+
+class KServeService final : public RawKServe {
  public:
   // `version` is the server's.
   KServeService(const InferRooms& rooms, const std::atomic<bool>& ready,
@@ -32,84 +54,62 @@ class KServeService final
       : rooms_(rooms),
         ready_(ready),
         draining_(draining),
-        version_(std::move(version)) {}
+        version_(std::move(version)),
+        infer_shape_(*inference::ModelInferRequest::descriptor()) {}
 
   using Context = grpc::CallbackServerContext;
   using Unary = grpc::ServerUnaryReactor;
-  using Stream = grpc::ServerBidiReactor<inference::ModelInferRequest,
-                                         inference::ModelStreamInferResponse>;
+  using Bytes = grpc::ByteBuffer;
+  using Stream = grpc::ServerBidiReactor<Bytes, Bytes>;
 
-  Unary* ServerLive(Context* context,
-                    const inference::ServerLiveRequest* request,
-                    inference::ServerLiveResponse* response) override;
-  Unary* ServerReady(Context* context,
-                     const inference::ServerReadyRequest* request,
-                     inference::ServerReadyResponse* response) override;
-  Unary* ModelReady(Context* context,
-                    const inference::ModelReadyRequest* request,
-                    inference::ModelReadyResponse* response) override;
-  Unary* ServerMetadata(Context* context,
-                        const inference::ServerMetadataRequest* request,
-                        inference::ServerMetadataResponse* response) override;
-  Unary* ModelMetadata(Context* context,
-                       const inference::ModelMetadataRequest* request,
-                       inference::ModelMetadataResponse* response) override;
-  Unary* ModelConfig(Context* context,
-                     const inference::ModelConfigRequest* request,
-                     inference::ModelConfigResponse* response) override;
-  Unary* ModelInfer(Context* context,
-                    const inference::ModelInferRequest* request,
-                    inference::ModelInferResponse* response) override;
+  Unary* ServerLive(Context* context, const Bytes* request,
+                    Bytes* response) override;
+  Unary* ServerReady(Context* context, const Bytes* request,
+                     Bytes* response) override;
+  Unary* ModelReady(Context* context, const Bytes* request,
+                    Bytes* response) override;
+  Unary* ServerMetadata(Context* context, const Bytes* request,
+                        Bytes* response) override;
+  Unary* ModelMetadata(Context* context, const Bytes* request,
+                       Bytes* response) override;
+  Unary* ModelConfig(Context* context, const Bytes* request,
+                     Bytes* response) override;
+  Unary* ModelInfer(Context* context, const Bytes* request,
+                    Bytes* response) override;
 
   // Not served.
   Stream* ModelStreamInfer(Context* context) override;
-  Unary* ModelStatistics(Context* context,
-                         const inference::ModelStatisticsRequest* request,
-                         inference::ModelStatisticsResponse* response) override;
-  Unary* RepositoryIndex(Context* context,
-                         const inference::RepositoryIndexRequest* request,
-                         inference::RepositoryIndexResponse* response) override;
-  Unary* RepositoryModelLoad(
-      Context* context, const inference::RepositoryModelLoadRequest* request,
-      inference::RepositoryModelLoadResponse* response) override;
-  Unary* RepositoryModelUnload(
-      Context* context, const inference::RepositoryModelUnloadRequest* request,
-      inference::RepositoryModelUnloadResponse* response) override;
-  Unary* SystemSharedMemoryStatus(
-      Context* context,
-      const inference::SystemSharedMemoryStatusRequest* request,
-      inference::SystemSharedMemoryStatusResponse* response) override;
-  Unary* SystemSharedMemoryRegister(
-      Context* context,
-      const inference::SystemSharedMemoryRegisterRequest* request,
-      inference::SystemSharedMemoryRegisterResponse* response) override;
-  Unary* SystemSharedMemoryUnregister(
-      Context* context,
-      const inference::SystemSharedMemoryUnregisterRequest* request,
-      inference::SystemSharedMemoryUnregisterResponse* response) override;
-  Unary* CudaSharedMemoryStatus(
-      Context* context, const inference::CudaSharedMemoryStatusRequest* request,
-      inference::CudaSharedMemoryStatusResponse* response) override;
-  Unary* CudaSharedMemoryRegister(
-      Context* context,
-      const inference::CudaSharedMemoryRegisterRequest* request,
-      inference::CudaSharedMemoryRegisterResponse* response) override;
-  Unary* CudaSharedMemoryUnregister(
-      Context* context,
-      const inference::CudaSharedMemoryUnregisterRequest* request,
-      inference::CudaSharedMemoryUnregisterResponse* response) override;
-  Unary* TraceSetting(Context* context,
-                      const inference::TraceSettingRequest* request,
-                      inference::TraceSettingResponse* response) override;
-  Unary* LogSettings(Context* context,
-                     const inference::LogSettingsRequest* request,
-                     inference::LogSettingsResponse* response) override;
+  Unary* ModelStatistics(Context* context, const Bytes* request,
+                         Bytes* response) override;
+  Unary* RepositoryIndex(Context* context, const Bytes* request,
+                         Bytes* response) override;
+  Unary* RepositoryModelLoad(Context* context, const Bytes* request,
+                             Bytes* response) override;
+  Unary* RepositoryModelUnload(Context* context, const Bytes* request,
+                               Bytes* response) override;
+  Unary* SystemSharedMemoryStatus(Context* context, const Bytes* request,
+                                  Bytes* response) override;
+  Unary* SystemSharedMemoryRegister(Context* context, const Bytes* request,
+                                    Bytes* response) override;
+  Unary* SystemSharedMemoryUnregister(Context* context, const Bytes* request,
+                                      Bytes* response) override;
+  Unary* CudaSharedMemoryStatus(Context* context, const Bytes* request,
+                                Bytes* response) override;
+  Unary* CudaSharedMemoryRegister(Context* context, const Bytes* request,
+                                  Bytes* response) override;
+  Unary* CudaSharedMemoryUnregister(Context* context, const Bytes* request,
+                                    Bytes* response) override;
+  Unary* TraceSetting(Context* context, const Bytes* request,
+                      Bytes* response) override;
+  Unary* LogSettings(Context* context, const Bytes* request,
+                     Bytes* response) override;
 
  private:
   const InferRooms& rooms_;
   const std::atomic<bool>& ready_;
   const std::atomic<bool>& draining_;
   const std::string version_;
+  const MessageShape infer_shape_;
 };
 
 }  // namespace ferry

@@ -16,6 +16,7 @@
 #include "server/rpc/status_codec.h"
 #include "server/rpc/unary_answer.h"
 #include "server/rpc/watch_call.h"
+#include "server/rpc/wire_scan.h"
 
 namespace ferry {
 namespace {
@@ -42,13 +43,23 @@ absl::StatusOr<LoadSpec> ParseLoad(const v1::LoadModelRequest& request) {
 
 // Writes a LoadModelResponse or a MigrateModelResponse.
 template <typename Response>
-MoveCall::Encode EncodeInto(Response* response) {
-  return [response](const MoveOutcome& outcome) {
-    EncodeModel(outcome.model, *response->mutable_model());
+MoveCall::Encode EncodeInto(grpc::ByteBuffer* bytes) {
+  return [bytes](const MoveOutcome& outcome) {
+    Response response;
+    EncodeModel(outcome.model, *response.mutable_model());
     if (outcome.report.has_value()) {
-      EncodeReport(*outcome.report, *response->mutable_report());
+      EncodeReport(*outcome.report, *response.mutable_report());
     }
+    WriteMessage(response, *bytes);
   };
+}
+
+void EncodeUnload(const MoveOutcome& outcome, grpc::ByteBuffer* bytes) {
+  v1::UnloadModelResponse response;
+  if (outcome.report.has_value()) {
+    EncodeReport(*outcome.report, *response.mutable_report());
+  }
+  WriteMessage(response, *bytes);
 }
 
 void EncodeDevice(Device& device, const ModelService::Rooms& rooms,
@@ -70,11 +81,14 @@ void EncodeDevice(Device& device, const ModelService::Rooms& rooms,
 
 }  // namespace
 
-grpc::ServerUnaryReactor* ModelService::LoadModel(
-    grpc::CallbackServerContext* context, const v1::LoadModelRequest* request,
-    v1::LoadModelResponse* response) {
-  absl::StatusOr<LoadSpec> spec = ParseLoad(*request);
-  auto* call = new MoveCall("LoadModel", request->name(), EncodeInto(response),
+ModelService::Unary* ModelService::LoadModel(Context* context,
+                                             const Bytes* request,
+                                             Bytes* response) {
+  v1::LoadModelRequest asked;
+  const absl::Status read = ReadRequest(request, asked);
+  absl::StatusOr<LoadSpec> spec = read.ok() ? ParseLoad(asked) : read;
+  auto* call = new MoveCall("LoadModel", asked.name(),
+                            EncodeInto<v1::LoadModelResponse>(response),
                             *context, rooms_.calls);
   call->Start(spec.status(), [&](MoveDone done) {
     return rooms_.mover.Load(*std::move(spec), std::move(done));
@@ -82,72 +96,78 @@ grpc::ServerUnaryReactor* ModelService::LoadModel(
   return call;
 }
 
-grpc::ServerUnaryReactor* ModelService::UnloadModel(
-    grpc::CallbackServerContext* context, const v1::UnloadModelRequest* request,
-    v1::UnloadModelResponse* response) {
+ModelService::Unary* ModelService::UnloadModel(Context* context,
+                                               const Bytes* request,
+                                               Bytes* response) {
+  v1::UnloadModelRequest asked;
+  absl::Status checked = ReadRequest(request, asked);
+  if (checked.ok()) checked = CheckModelName(asked.name());
   auto* call = new MoveCall(
-      "UnloadModel", request->name(),
+      "UnloadModel", asked.name(),
       [response](const MoveOutcome& outcome) {
-        if (outcome.report.has_value()) {
-          EncodeReport(*outcome.report, *response->mutable_report());
-        }
+        EncodeUnload(outcome, response);
       },
       *context, rooms_.calls);
-  call->Start(CheckModelName(request->name()), [&](MoveDone done) {
-    return rooms_.mover.Unload(request->name(), std::move(done));
+  call->Start(checked, [&](MoveDone done) {
+    return rooms_.mover.Unload(asked.name(), std::move(done));
   });
   return call;
 }
 
-grpc::ServerUnaryReactor* ModelService::MigrateModel(
-    grpc::CallbackServerContext* context,
-    const v1::MigrateModelRequest* request,
-    v1::MigrateModelResponse* response) {
-  absl::StatusOr<Destination> destination =
-      ParseDestination(request->devices());
-  absl::Status checked = CheckModelName(request->name());
+ModelService::Unary* ModelService::MigrateModel(Context* context,
+                                                const Bytes* request,
+                                                Bytes* response) {
+  v1::MigrateModelRequest asked;
+  absl::Status checked = ReadRequest(request, asked);
+  if (checked.ok()) checked = CheckModelName(asked.name());
+  absl::StatusOr<Destination> destination = ParseDestination(asked.devices());
   checked.Update(destination.status());
-  auto* call = new MoveCall("MigrateModel", request->name(),
-                            EncodeInto(response), *context, rooms_.calls);
+  auto* call = new MoveCall("MigrateModel", asked.name(),
+                            EncodeInto<v1::MigrateModelResponse>(response),
+                            *context, rooms_.calls);
   call->Start(checked, [&](MoveDone done) {
-    return rooms_.mover.Migrate(request->name(), *std::move(destination),
+    return rooms_.mover.Migrate(asked.name(), *std::move(destination),
                                 std::move(done));
   });
   return call;
 }
 
-grpc::ServerUnaryReactor* ModelService::GetModel(
-    grpc::CallbackServerContext* context, const v1::GetModelRequest* request,
-    v1::GetModelResponse* response) {
-  absl::Status status = CheckModelName(request->name());
+ModelService::Unary* ModelService::GetModel(Context* context,
+                                            const Bytes* request,
+                                            Bytes* response) {
+  v1::GetModelRequest asked;
+  absl::Status status = ReadRequest(request, asked);
+  if (status.ok()) status = CheckModelName(asked.name());
+  v1::GetModelResponse answer;
   if (status.ok()) {
-    const absl::StatusOr<ModelSnapshot> model =
-        rooms_.table.Get(request->name());
+    const absl::StatusOr<ModelSnapshot> model = rooms_.table.Get(asked.name());
     status = model.status();
-    if (status.ok()) EncodeModel(*model, *response->mutable_model());
+    if (status.ok()) EncodeModel(*model, *answer.mutable_model());
   }
-  return AnswerAtOnce("GetModel", request->name(), *context, status);
+  WriteMessage(answer, *response);
+  return AnswerAtOnce("GetModel", asked.name(), *context, status);
 }
 
-grpc::ServerUnaryReactor* ModelService::ListModels(
-    grpc::CallbackServerContext* context, const v1::ListModelsRequest*,
-    v1::ListModelsResponse* response) {
+ModelService::Unary* ModelService::ListModels(Context* context, const Bytes*,
+                                              Bytes* response) {
+  v1::ListModelsResponse answer;
   for (const ModelSnapshot& model : rooms_.table.List()) {
-    EncodeModel(model, *response->add_models());
+    EncodeModel(model, *answer.add_models());
   }
+  WriteMessage(answer, *response);
   return AnswerAtOnce("ListModels", "", *context, absl::OkStatus());
 }
 
-grpc::ServerWriteReactor<v1::WatchModelsResponse>* ModelService::WatchModels(
-    grpc::CallbackServerContext* context,
-    const v1::WatchModelsRequest* request) {
-  absl::Status checked;
-  for (const std::string& name : request->names()) {
+grpc::ServerWriteReactor<grpc::ByteBuffer>* ModelService::WatchModels(
+    Context* context, const Bytes* request) {
+  v1::WatchModelsRequest asked;
+  absl::Status checked = ReadRequest(request, asked);
+  for (const std::string& name : asked.names()) {
     checked.Update(CheckModelName(name));
   }
-  auto* call = new WatchCall(rooms_.table,
-                             {request->names().begin(), request->names().end()},
-                             *context, watches_);
+  auto* call =
+      new WatchCall(rooms_.table, {asked.names().begin(), asked.names().end()},
+                    *context, watches_);
   if (watches_ > kWatchesMax) {
     checked.Update(absl::ResourceExhaustedError(absl::StrCat(
         "WatchModels: there are ", kWatchesMax,
@@ -157,12 +177,12 @@ grpc::ServerWriteReactor<v1::WatchModelsResponse>* ModelService::WatchModels(
   return call;
 }
 
-grpc::ServerUnaryReactor* ModelService::ListDevices(
-    grpc::CallbackServerContext* context, const v1::ListDevicesRequest*,
-    v1::ListDevicesResponse* response) {
+ModelService::Unary* ModelService::ListDevices(Context* context, const Bytes*,
+                                               Bytes* response) {
+  v1::ListDevicesResponse answer;
   const std::vector<ModelSnapshot> models = rooms_.table.List();
   for (Device* device : rooms_.devices.devices()) {
-    v1::Device& message = *response->add_devices();
+    v1::Device& message = *answer.add_devices();
     EncodeDevice(*device, rooms_, message);
     for (const ModelSnapshot& model : models) {
       if (std::ranges::count(model.serving_on, device->id()) != 0) {
@@ -170,28 +190,33 @@ grpc::ServerUnaryReactor* ModelService::ListDevices(
       }
     }
   }
+  WriteMessage(answer, *response);
   return AnswerAtOnce("ListDevices", "", *context, absl::OkStatus());
 }
 
-grpc::ServerUnaryReactor* ModelService::ListMoves(
-    grpc::CallbackServerContext* context, const v1::ListMovesRequest* request,
-    v1::ListMovesResponse* response) {
-  if (request->moves_max() < 0) {
-    return AnswerAtOnce("ListMoves", request->model(), *context,
-                        absl::InvalidArgumentError(absl::StrCat(
-                            "moves_max ", request->moves_max(),
-                            ": must not be negative; 0 is all that are kept")));
+ModelService::Unary* ModelService::ListMoves(Context* context,
+                                             const Bytes* request,
+                                             Bytes* response) {
+  v1::ListMovesRequest asked;
+  absl::Status checked = ReadRequest(request, asked);
+  if (checked.ok() && asked.moves_max() < 0) {
+    checked = absl::InvalidArgumentError(
+        absl::StrCat("moves_max ", asked.moves_max(),
+                     ": must not be negative; 0 is all that are kept"));
   }
+  if (!checked.ok()) {
+    return AnswerAtOnce("ListMoves", asked.model(), *context, checked);
+  }
+  v1::ListMovesResponse answer;
   for (const MoveReport& move : rooms_.table.Moves()) {
-    if (!request->model().empty() && move.model != request->model()) continue;
-    if (request->moves_max() != 0 &&
-        response->moves_size() >= request->moves_max()) {
+    if (!asked.model().empty() && move.model != asked.model()) continue;
+    if (asked.moves_max() != 0 && answer.moves_size() >= asked.moves_max()) {
       break;
     }
-    EncodeReport(move, *response->add_moves());
+    EncodeReport(move, *answer.add_moves());
   }
-  return AnswerAtOnce("ListMoves", request->model(), *context,
-                      absl::OkStatus());
+  WriteMessage(answer, *response);
+  return AnswerAtOnce("ListMoves", asked.model(), *context, absl::OkStatus());
 }
 
 }  // namespace ferry

@@ -24,7 +24,19 @@
 
 namespace ferry {
 
-class ModelService final : public v1::ModelService::CallbackService {
+// Every request comes as bytes, which are looked at before anything is built of
+// them.
+using RawModelService = v1::ModelService::WithRawCallbackMethod_LoadModel<
+    v1::ModelService::WithRawCallbackMethod_UnloadModel<
+        v1::ModelService::WithRawCallbackMethod_MigrateModel<
+            v1::ModelService::WithRawCallbackMethod_GetModel<
+                v1::ModelService::WithRawCallbackMethod_ListModels<
+                    v1::ModelService::WithRawCallbackMethod_WatchModels<
+                        v1::ModelService::WithRawCallbackMethod_ListDevices<
+                            v1::ModelService::WithRawCallbackMethod_ListMoves<
+                                v1::ModelService::Service>>>>>>>>;
+
+class ModelService final : public RawModelService {
  public:
   static constexpr int kWatchesMax = 256;
 
@@ -41,34 +53,26 @@ class ModelService final : public v1::ModelService::CallbackService {
   // Ends every watch, and those to come, with UNAVAILABLE.
   void Drain() { drain_.request_stop(); }
 
-  grpc::ServerUnaryReactor* LoadModel(grpc::CallbackServerContext* context,
-                                      const v1::LoadModelRequest* request,
-                                      v1::LoadModelResponse* response) override;
-  grpc::ServerUnaryReactor* UnloadModel(
-      grpc::CallbackServerContext* context,
-      const v1::UnloadModelRequest* request,
-      v1::UnloadModelResponse* response) override;
-  grpc::ServerUnaryReactor* MigrateModel(
-      grpc::CallbackServerContext* context,
-      const v1::MigrateModelRequest* request,
-      v1::MigrateModelResponse* response) override;
-  grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
-                                     const v1::GetModelRequest* request,
-                                     v1::GetModelResponse* response) override;
-  grpc::ServerUnaryReactor* ListModels(
-      grpc::CallbackServerContext* context,
-      const v1::ListModelsRequest* request,
-      v1::ListModelsResponse* response) override;
-  grpc::ServerWriteReactor<v1::WatchModelsResponse>* WatchModels(
-      grpc::CallbackServerContext* context,
-      const v1::WatchModelsRequest* request) override;
-  grpc::ServerUnaryReactor* ListDevices(
-      grpc::CallbackServerContext* context,
-      const v1::ListDevicesRequest* request,
-      v1::ListDevicesResponse* response) override;
-  grpc::ServerUnaryReactor* ListMoves(grpc::CallbackServerContext* context,
-                                      const v1::ListMovesRequest* request,
-                                      v1::ListMovesResponse* response) override;
+  using Context = grpc::CallbackServerContext;
+  using Bytes = grpc::ByteBuffer;
+  using Unary = grpc::ServerUnaryReactor;
+
+  Unary* LoadModel(Context* context, const Bytes* request,
+                   Bytes* response) override;
+  Unary* UnloadModel(Context* context, const Bytes* request,
+                     Bytes* response) override;
+  Unary* MigrateModel(Context* context, const Bytes* request,
+                      Bytes* response) override;
+  Unary* GetModel(Context* context, const Bytes* request,
+                  Bytes* response) override;
+  Unary* ListModels(Context* context, const Bytes* request,
+                    Bytes* response) override;
+  grpc::ServerWriteReactor<Bytes>* WatchModels(Context* context,
+                                               const Bytes* request) override;
+  Unary* ListDevices(Context* context, const Bytes* request,
+                     Bytes* response) override;
+  Unary* ListMoves(Context* context, const Bytes* request,
+                   Bytes* response) override;
 
  private:
   const Rooms rooms_;

@@ -114,12 +114,15 @@ void SetArguments(const RpcServer::Options& options,
 }  // namespace
 
 RpcServer::RpcServer(const Options& options, const Rooms& rooms)
-    : counter_(rooms.metrics, rooms.table),
+    : budget_(options.all_bytes_max),
+      counter_(rooms.metrics, rooms.table),
       infer_rooms_{
           .scheduler = rooms.scheduler,
           .table = rooms.table,
           .counter = counter_,
           .calls = calls_,
+          .budget = budget_,
+          .request_bytes_max = options.request_bytes_max,
           .answer_bytes_max = static_cast<uint64_t>(options.message_bytes_max)},
       model_service_({.mover = rooms.mover,
                       .table = rooms.table,

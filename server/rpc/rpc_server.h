@@ -31,6 +31,7 @@
 #include "server/metrics/metrics.h"
 #include "server/registry/model_table.h"
 #include "server/registry/mover.h"
+#include "server/rpc/byte_budget.h"
 #include "server/rpc/call_count.h"
 #include "server/rpc/infer_counter.h"
 #include "server/rpc/inference_service.h"
@@ -53,6 +54,10 @@ class [[nodiscard]] RpcServer {
     std::string listen_address = "127.0.0.1:8710";
     // Of one request or answer; kMessageBytesMin to kMessageBytesMax.
     int64_t message_bytes_max = int64_t{64} << 20;
+    // What one request may take in memory, and what all requests and answers
+    // may together.
+    uint64_t request_bytes_max = uint64_t{512} << 20;
+    uint64_t all_bytes_max = uint64_t{1} << 30;
     // The server's, as KServe v2 tells it.
     std::string version = "0.1.0";
   };
@@ -95,6 +100,7 @@ class [[nodiscard]] RpcServer {
   void SetHealth(bool serving);
 
   CallCount calls_;
+  ByteBudget budget_;
   InferCounter counter_;
   std::atomic<bool> ready_{false};
   std::atomic<bool> draining_{false};

@@ -20,7 +20,7 @@
 
 namespace ferry {
 
-inline constexpr size_t kRankMax = 64;
+inline constexpr size_t kRankMax = 32;
 // Of one request, tensors counted as one. A value takes some hundred bytes in
 // memory, and as few as four in a message.
 inline constexpr uint64_t kValuesMax = uint64_t{1} << 20;

@@ -9,6 +9,7 @@
 #include "server/rpc/call_log.h"
 #include "server/rpc/model_codec.h"
 #include "server/rpc/status_codec.h"
+#include "server/rpc/wire_scan.h"
 
 namespace ferry {
 
@@ -82,7 +83,7 @@ void WatchCall::Advance() {
     if (!name.has_value()) return;
     filled = FillFromTable(*name);
   }
-  StartWrite(&message_);
+  StartWrite(&written_);
 }
 
 std::optional<std::string> WatchCall::TakeChanged() {
@@ -118,6 +119,7 @@ bool WatchCall::FillFromSnapshot() {
   }
   snapshot_sent_ = snapshot_.empty();
   message_.set_snapshot_complete(snapshot_sent_);
+  WriteMessage(message_, written_);
   return true;
 }
 
@@ -128,11 +130,14 @@ bool WatchCall::FillFromTable(const std::string& name) {
   if (model.ok()) {
     shown_.insert(name);
     EncodeModel(*model, *message_.mutable_model());
-    return true;
+  } else if (shown_.erase(name) != 0) {
+    message_.mutable_model()->set_name(name);
+    message_.set_removed(true);
+  } else {
+    return false;
   }
-  message_.mutable_model()->set_name(name);
-  message_.set_removed(true);
-  return shown_.erase(name) != 0;
+  WriteMessage(message_, written_);
+  return true;
 }
 
 void WatchCall::OnDone() {

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include <grpcpp/server_context.h>
+#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
 #include "absl/base/thread_annotations.h"
@@ -35,8 +36,7 @@
 
 namespace ferry {
 
-class WatchCall final
-    : public grpc::ServerWriteReactor<v1::WatchModelsResponse> {
+class WatchCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
   // No names: all models. `open` is the number of watches there are; this one
   // counts in it while it lives.
@@ -90,8 +90,9 @@ class WatchCall final
   bool snapshot_sent_ ABSL_GUARDED_BY(mutex_) = false;
   // Models that the client knows of.
   absl::flat_hash_set<std::string> shown_ ABSL_GUARDED_BY(mutex_);
-  // gRPC reads it from StartWrite to OnWriteDone.
   v1::WatchModelsResponse message_ ABSL_GUARDED_BY(mutex_);
+  // The message that is being written; of whoever has the turn.
+  grpc::ByteBuffer written_;
 };
 
 }  // namespace ferry

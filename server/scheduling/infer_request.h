@@ -42,6 +42,9 @@ class InferRequest {
   std::vector<NamedValue> inputs;
   std::vector<std::string> outputs;  // Names; empty: all.
   absl::Time deadline = absl::InfiniteFuture();
+  // Of `model` and `version`. Whoever must know that they are here before it
+  // makes `inputs` has taken it already; else Submit takes it.
+  ModelTable::Admission admission;
 
   // The end. `answer` borrows, from `inputs` too: encode it before returning.
   // `this` may be destroyed in it.
@@ -50,7 +53,6 @@ class InferRequest {
  private:
   friend class Scheduler;
   friend class RequestQueue;
-  ModelTable::Admission admission_;
   absl::Duration submitted_at_;  // Monotonic.
   std::atomic<bool> cancelled_{false};
   int followed_ = 0;  // Devices it was sent on to.

@@ -155,12 +155,14 @@ void Scheduler::Submit(InferRequest& request) {
     lanes_->End(request, Draining());
     return;
   }
-  auto admission = lanes_->table.Admit(request.model, request.version);
-  if (!admission.ok()) {
-    lanes_->End(request, admission.status());
-    return;
+  if (!request.admission) {
+    auto admission = lanes_->table.Admit(request.model, request.version, 0);
+    if (!admission.ok()) {
+      lanes_->End(request, admission.status());
+      return;
+    }
+    request.admission = *std::move(admission);
   }
-  request.admission_ = *std::move(admission);
   if (lanes_->RunHere(request)) return;
   if (absl::Status routed = lanes_->Route(request); !routed.ok()) {
     lanes_->End(request, routed);
@@ -179,7 +181,7 @@ void Scheduler::Cancel(InferRequest& request) {
 // On the caller's thread, as the lane of the cpu that it borrows; false when
 // the request is not known to be short or no lane is idle.
 bool Scheduler::Lanes::RunHere(InferRequest& request) {
-  if (request.admission_.recent_run() >= kShortRunMax) return false;
+  if (request.admission.recent_run() >= kShortRunMax) return false;
   const auto found = places.find(kCpu);
   if (found == places.end() || !found->second.queue.Borrow()) return false;
   RunOne(request, kCpu, &found->second.queue);
@@ -190,10 +192,10 @@ bool Scheduler::Lanes::RunHere(InferRequest& request) {
 // when several have as little; not to one that has failed, which would end its
 // requests quickest, while another has not.
 absl::Status Scheduler::Lanes::Route(InferRequest& request) {
-  const ModelTable::Devices devices = table.Where(request.admission_);
+  const ModelTable::Devices devices = table.Where(request.admission);
   if (devices.empty()) {
     return absl::FailedPreconditionError(absl::StrCat(
-        "model \"", request.admission_.model(), "\": no device serves it now"));
+        "model \"", request.admission.model(), "\": no device serves it now"));
   }
   DeviceId chosen = devices.front();
   if (devices.size() > 1) {
@@ -243,7 +245,7 @@ absl::Status Scheduler::Lanes::GivenUp(const InferRequest& request) {
         kDeadlineLateMax + kDeadlineRoundedMax * (waited + left);
     if (left <= (request.cancelled_ ? early : absl::ZeroDuration())) {
       return absl::DeadlineExceededError(
-          absl::StrCat("model \"", request.admission_.model(),
+          absl::StrCat("model \"", request.admission.model(),
                        "\": the deadline passed while it waited in the queue"));
     }
   }
@@ -256,11 +258,11 @@ absl::StatusOr<std::optional<Execution>> Scheduler::Lanes::Execute(
     InferRequest& request, DeviceId device) {
   const absl::Duration started = RealClock().Monotonic();
   RETURN_IF_ERROR(GivenUp(request));
-  ModelTable::Pin pin = table.PinOn(request.admission_, device);
+  ModelTable::Pin pin = table.PinOn(request.admission, device);
   if (!pin) return std::nullopt;
   RETURN_IF_ERROR(pin.CheckInputs(request.inputs));
   RETURN_IF_ERROR(pin.CheckOutputs(request.outputs));
-  const ModelSeries series = series_cache.Of(request.admission_.model());
+  const ModelSeries series = series_cache.Of(request.admission.model());
   series.queue.Observe(absl::ToDoubleSeconds(started - request.submitted_at_));
   const absl::Duration pinned = RealClock().Monotonic();
   series.pin.Observe(absl::ToDoubleSeconds(pinned - started));
@@ -281,7 +283,7 @@ void Scheduler::Lanes::Follow(InferRequest& request) {
   absl::Status routed =
       ++request.followed_ > kFollowMax
           ? absl::AbortedError(absl::StrCat(
-                "model \"", request.admission_.model(),
+                "model \"", request.admission.model(),
                 "\": it moves faster than requests can follow; try again"))
           : Route(request);
   if (!routed.ok()) End(request, routed);
@@ -296,7 +298,7 @@ void Scheduler::Lanes::Answer(InferRequest& request, Execution execution) {
   {
     // Destroyed from the last to the first: outputs may be views of weights,
     // which the pin holds; the admission holds the model itself.
-    const ModelTable::Admission admission = std::move(request.admission_);
+    const ModelTable::Admission admission = std::move(request.admission);
     const Execution held = std::move(execution);
     request.Done(InferAnswer{.outputs = held.result.outputs(),
                              .device = held.pin.device(),
@@ -316,7 +318,7 @@ void Scheduler::Lanes::CountEnd() {
 // The end of a request that did not run, or whose run failed.
 void Scheduler::Lanes::End(InferRequest& request,
                            const absl::StatusOr<InferAnswer>& answer) {
-  { const ModelTable::Admission gone = std::move(request.admission_); }
+  { const ModelTable::Admission gone = std::move(request.admission); }
   request.Done(answer);
   CountEnd();
 }

@@ -341,7 +341,7 @@ TEST(KServeInputsTest, RefusesBytesThatLieAboutTheirLengths) {
 
 TEST(KServeInputsTest, ReservesNothingForElementsThatAreOnlyPromised) {
   ModelInferRequest request;
-  AddInput(request, "x", "BYTES", {int64_t{kValuesMax}});
+  AddInput(request, "x", "BYTES", {int64_t{kValuesMax} - 1});
   request.add_raw_input_contents(RawString("one"));
   EXPECT_THAT(Refusal(request), HasSubstr("end before element 1"));
 }
@@ -353,6 +353,34 @@ TEST(KServeInputsTest, RefusesMoreStringsThanItsLimit) {
   EXPECT_EQ(Refusal(request),
             "input \"x\": more than 1048576 values in lists, tuples and dicts; "
             "send numbers as a tensor");
+}
+
+TEST(KServeInputsTest, CountsTheStringsOfAllInputsTogether) {
+  ModelInferRequest request;
+  AddInput(request, "x", "BYTES", {kValuesMax / 2});
+  AddInput(request, "y", "BYTES", {kValuesMax / 2});
+  EXPECT_EQ(Refusal(request),
+            "input \"y\": more than 1048576 values in lists, tuples and dicts; "
+            "send numbers as a tensor");
+}
+
+TEST(KServeInputsTest, RefusesShapesThatNestEachStringInManyLists) {
+  ModelInferRequest request;
+  std::vector<int64_t> shape(kRankMax, 1);
+  shape[0] = 4096;
+  AddInput(request, "x", "BYTES", shape);
+  request.add_raw_input_contents(std::string(4 * 4096, '\0'));
+  EXPECT_THAT(Refusal(request),
+              HasSubstr("makes 126977 lists of 4096 strings, more than two"));
+}
+
+TEST(KServeInputsTest, CountsAStringAndEachListAroundIt) {
+  ModelInferRequest request;
+  AddInput(request, "scalar", "BYTES", {});
+  AddInput(request, "batch", "BYTES", {5, 1});
+  AddInput(request, "none", "BYTES", {5, 0});
+  AddInput(request, "numbers", "FP32", {5, 1});
+  EXPECT_EQ(*CountKServeValues(request), 1u + (5 + 1 + 5) + 1u);
 }
 
 TEST(KServeInputsTest, NestsInputsByTheDotsInTheirNames) {

@@ -52,7 +52,7 @@ TEST(TensorCheckTest, RefusesMoreDimensionsThanTheLimit) {
   EXPECT_THAT(CountElements(std::vector<int64_t>(kRankMax, 1)), IsOk());
   EXPECT_EQ(
       Message(CountElements(std::vector<int64_t>(kRankMax + 1, 1)).status()),
-      "shape has 65 dimensions, more than the 64 there may be");
+      "shape has 33 dimensions, more than the 32 there may be");
 }
 
 TEST(TensorCheckTest, ComparesBytesWithTheShape) {

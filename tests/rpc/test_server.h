@@ -8,12 +8,14 @@
 #ifndef TESTS_RPC_TEST_SERVER_H_
 #define TESTS_RPC_TEST_SERVER_H_
 
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
@@ -100,6 +102,20 @@ class TestServer {
         FromGrpc(inference->Infer(&context, request, &response));
     if (!status.ok()) return status;
     return response;
+  }
+
+  // The end of a call whose request is these bytes, whatever they are.
+  absl::Status CallWithBytes(const std::string& method,
+                             const std::string& bytes) {
+    const grpc::Slice slice(bytes);
+    const grpc::ByteBuffer request(&slice, 1);
+    grpc::ByteBuffer response;
+    grpc::ClientContext context;
+    std::promise<grpc::Status> ended;
+    grpc::GenericStub(channel).UnaryCall(
+        &context, method, {}, &request, &response,
+        [&](grpc::Status status) { ended.set_value(std::move(status)); });
+    return FromGrpc(ended.get_future().get());
   }
 
   TestPool pool;
