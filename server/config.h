@@ -45,11 +45,17 @@ struct Config {
   int lanes_per_device = 0;
   int intra_op_threads = 0;
   int64_t queue_requests_max = 0;
+  uint64_t queue_bytes_max = 0;
+  uint64_t requests_bytes_max = 0;
+  uint64_t transport_bytes_max = 0;
+  int streams_max = 0;
   uint64_t message_bytes_max = 0;
   absl::Duration drain_max;
   LogFormat log_format = LogFormat::kText;
   LogLevel log_level = LogLevel::kInfo;
   int moves_max = 0;
+  size_t load_waiters_max = 0;
+  int watch_names_max = 0;
   int transfer_threads = 0;
   uint64_t host_retain_bytes = 0;
   size_t models_max = 0;

@@ -204,6 +204,41 @@ constexpr std::array kFlags = {
          [](const std::string& value, Config& config) {
            return ParseWhole(value, 1, 1'000'000, config.queue_requests_max);
          }},
+    Flag{"queue-bytes-max", "BYTES", "512MiB", Uses::kOnce,
+         "Memory that the requests for one model may take, 64KiB to 1TiB.",
+         [](const std::string& value, Config& config) {
+           return ParseSize(value, 64 * kKiB, kMiB * kMiB,
+                            config.queue_bytes_max);
+         }},
+    Flag{"requests-bytes-max", "BYTES", "1GiB", Uses::kOnce,
+         "Memory that all requests, and the answers not fetched yet, may take, "
+         "64KiB to 1TiB.",
+         [](const std::string& value, Config& config) {
+           return ParseSize(value, 64 * kKiB, kMiB * kMiB,
+                            config.requests_bytes_max);
+         }},
+    Flag{"transport-bytes-max", "BYTES", "1GiB", Uses::kOnce,
+         "Memory that gRPC may hold of messages on their way in, 16MiB to "
+         "1TiB.",
+         [](const std::string& value, Config& config) {
+           return ParseSize(value, 16 * kMiB, kMiB * kMiB,
+                            config.transport_bytes_max);
+         }},
+    Flag{"streams-max", "COUNT", "1024", Uses::kOnce,
+         "Calls under way on one connection, 1 to 1000000.",
+         [](const std::string& value, Config& config) {
+           return ParseWhole(value, 1, 1'000'000, config.streams_max);
+         }},
+    Flag{"watch-names-max", "COUNT", "1024", Uses::kOnce,
+         "Models that one watch may name, 1 to 100000.",
+         [](const std::string& value, Config& config) {
+           return ParseWhole(value, 1, 100'000, config.watch_names_max);
+         }},
+    Flag{"load-waiters-max", "COUNT", "256", Uses::kOnce,
+         "Clients that may wait for one load, 1 to 100000.",
+         [](const std::string& value, Config& config) {
+           return ParseWhole(value, 1, 100'000, config.load_waiters_max);
+         }},
     Flag{"message-bytes-max", "BYTES", "64MiB", Uses::kOnce,
          "The largest request or answer, 64KiB to 1GiB.",
          [](const std::string& value, Config& config) {

@@ -59,7 +59,8 @@ struct Daemon::Rooms {
       : config(config_in),
         metrics({.models_max = config_in.models_max}),
         table({.models_max = config_in.models_max,
-               .requests_max = config_in.queue_requests_max}) {}
+               .requests_max = config_in.queue_requests_max,
+               .request_bytes_max = config_in.queue_bytes_max}) {}
 
   void CollectDevices(GaugeSink& sink) const;
   void CollectModels(GaugeSink& sink) const;
@@ -114,7 +115,8 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config) {
                    Calibration::Measure(*rooms.devices, *rooms.weights));
   rooms.mover = std::make_unique<Mover>(
       Mover::Options{.model_directories = config.model_dirs,
-                     .moves_max = config.moves_max},
+                     .moves_max = config.moves_max,
+                     .waiters_max = config.load_waiters_max},
       Mover::Rooms{.devices = *rooms.devices,
                    .weights = *rooms.weights,
                    .transfers = *rooms.transfers,
@@ -129,6 +131,11 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config) {
       RpcServer::Create(
           {.listen_address = config.grpc_listen,
            .message_bytes_max = static_cast<int64_t>(config.message_bytes_max),
+           .request_bytes_max = config.queue_bytes_max,
+           .all_bytes_max = config.requests_bytes_max,
+           .transport_bytes_max = config.transport_bytes_max,
+           .streams_max = config.streams_max,
+           .watch_names_max = config.watch_names_max,
            .version = FERRY_VERSION},
           {.mover = *rooms.mover,
            .table = rooms.table,

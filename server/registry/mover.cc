@@ -93,21 +93,27 @@ Mover::Ticket Mover::Work::Ask(MoveKind kind, LoadSpec spec, MoveDone done) {
       return kind == MoveKind::kLoad && move->kind == kind &&
              move->spec == spec && !move->abandoned;
     });
-    if (same != moves.end()) {
+    if (same == moves.end()) {
+      auto move = std::make_unique<Move>();
+      move->kind = kind;
+      move->spec = std::move(spec);
+      move->waiters.push_back(waiter);
+      answer = Mark(*move, forgotten);
+      if (answer.ok() && !answer->has_value()) {
+        waiter->move = move.get();
+        moves.insert(move.get());
+        queue.push_back(std::move(move));
+        changed.NotifyAll();
+      }
+    } else if ((*same)->waiters.size() < options.waiters_max) {
       (*same)->waiters.push_back(waiter);
       waiter->move = *same;
       return Ticket(std::move(waiter));
-    }
-    auto move = std::make_unique<Move>();
-    move->kind = kind;
-    move->spec = std::move(spec);
-    move->waiters.push_back(waiter);
-    answer = Mark(*move, forgotten);
-    if (answer.ok() && !answer->has_value()) {
-      waiter->move = move.get();
-      moves.insert(move.get());
-      queue.push_back(std::move(move));
-      changed.NotifyAll();
+    } else {
+      answer = absl::ResourceExhaustedError(absl::StrCat(
+          "model \"", name, "\": ", (*same)->waiters.size(),
+          " clients wait for this load already, as many as may; GetModel tells "
+          "how it goes"));
     }
   }
   if (!forgotten.empty()) rooms.table.NotifyChanged(forgotten);

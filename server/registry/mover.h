@@ -13,7 +13,8 @@
 //           was nothing to do or it was refused.
 // Units:    bytes.
 // Fails:    as ferry.v1's ModelService says.
-// Limits:   Options::moves_max moves at a time, kMovesQueuedMax waiting.
+// Limits:   Options::moves_max moves at a time, kMovesQueuedMax waiting;
+//           Options::waiters_max clients that wait for one load.
 
 #ifndef SERVER_REGISTRY_MOVER_H_
 #define SERVER_REGISTRY_MOVER_H_
@@ -61,6 +62,7 @@ class Mover {
   struct Options {
     std::vector<std::string> model_directories;
     int moves_max = 4;
+    size_t waiters_max = 256;
   };
   struct Rooms {  // All outlive the Mover.
     DevicePool& devices;

@@ -165,6 +165,12 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* ModelService::WatchModels(
   for (const std::string& name : asked.names()) {
     checked.Update(CheckModelName(name));
   }
+  if (asked.names_size() > rooms_.watch_names_max) {
+    checked.Update(absl::ResourceExhaustedError(absl::StrCat(
+        "WatchModels: ", asked.names_size(), " names, and a watch may have ",
+        rooms_.watch_names_max, "; name none to watch all models")));
+    asked.clear_names();
+  }
   auto* call =
       new WatchCall(rooms_.table, {asked.names().begin(), asked.names().end()},
                     *context, watches_);

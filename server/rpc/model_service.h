@@ -5,7 +5,8 @@
 // Threads:  thread-safe: gRPC calls it from any of its threads, and no method
 //           blocks.
 // Fails:    as model_service.proto says.
-// Limits:   kWatchesMax watches at a time.
+// Limits:   kWatchesMax watches at a time, of Rooms::watch_names_max models
+//           each, or of all.
 
 #ifndef SERVER_RPC_MODEL_SERVICE_H_
 #define SERVER_RPC_MODEL_SERVICE_H_
@@ -47,6 +48,7 @@ class ModelService final : public RawModelService {
     WeightStore& weights;
     const Calibration& calibration;
     CallCount& calls;
+    int watch_names_max;
   };
   explicit ModelService(const Rooms& rooms) : rooms_(rooms) {}
 

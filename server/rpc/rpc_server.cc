@@ -102,9 +102,12 @@ void SetArguments(const RpcServer::Options& options,
   builder.AddChannelArgument(
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kClientPingMs);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                             options.streams_max);
   // Only reflection has threads that block in a call, one for each stream.
   grpc::ResourceQuota quota("ferry");
   quota.SetMaxThreads(RpcServer::kReflectionThreadsMax);
+  quota.Resize(options.transport_bytes_max);
   builder.SetResourceQuota(quota);
   builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
@@ -129,7 +132,8 @@ RpcServer::RpcServer(const Options& options, const Rooms& rooms)
                       .devices = rooms.devices,
                       .weights = rooms.weights,
                       .calibration = rooms.calibration,
-                      .calls = calls_}),
+                      .calls = calls_,
+                      .watch_names_max = options.watch_names_max}),
       inference_service_(infer_rooms_),
       kserve_service_(infer_rooms_, ready_, draining_, options.version) {}
 

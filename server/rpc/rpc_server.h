@@ -10,9 +10,8 @@
 // Fails:    INVALID_ARGUMENT when the address does not parse or an option is
 //           out of its bounds; UNAVAILABLE when the system does not let us
 //           listen there, with its reason.
-// Limits:   Options::message_bytes_max each way, and nothing compressed;
-//           kReflectionThreadsMax streams of reflection;
-//           ModelService::kWatchesMax watches.
+// Limits:   those of Options, and nothing compressed; kReflectionThreadsMax
+//           streams of reflection; ModelService::kWatchesMax watches.
 
 #ifndef SERVER_RPC_RPC_SERVER_H_
 #define SERVER_RPC_RPC_SERVER_H_
@@ -58,6 +57,13 @@ class [[nodiscard]] RpcServer {
     // may together.
     uint64_t request_bytes_max = uint64_t{512} << 20;
     uint64_t all_bytes_max = uint64_t{1} << 30;
+    // What gRPC may hold of messages on their way in. It cuts streams off, or
+    // takes no more, when there is no more.
+    uint64_t transport_bytes_max = uint64_t{1} << 30;
+    // Calls under way on one connection; clients keep back what is more.
+    int streams_max = 1024;
+    // Models that one watch may name.
+    int watch_names_max = 1024;
     // The server's, as KServe v2 tells it.
     std::string version = "0.1.0";
   };

@@ -71,6 +71,12 @@ TEST_F(ConfigTest, HasTheDocumentedDefaults) {
   EXPECT_EQ(config->intra_op_threads, 1);
   EXPECT_EQ(config->queue_requests_max, 1024);
   EXPECT_EQ(config->message_bytes_max, 64u << 20);
+  EXPECT_EQ(config->queue_bytes_max, 512u << 20);
+  EXPECT_EQ(config->requests_bytes_max, 1u << 30);
+  EXPECT_EQ(config->transport_bytes_max, 1u << 30);
+  EXPECT_EQ(config->streams_max, 1024);
+  EXPECT_EQ(config->watch_names_max, 1024);
+  EXPECT_EQ(config->load_waiters_max, 256u);
   EXPECT_EQ(config->drain_max, absl::Seconds(30));
   EXPECT_EQ(config->log_format, LogFormat::kText);
   EXPECT_EQ(config->log_level, LogLevel::kInfo);
@@ -117,6 +123,12 @@ TEST_F(ConfigTest, RefusesEachValueBeyondItsBound) {
       "--intra-op-threads=257",
       "--queue-requests-max=-1",
       "--queue-requests-max=1000001",
+      "--queue-bytes-max=65535",
+      "--requests-bytes-max=1025GiB",
+      "--transport-bytes-max=15MiB",
+      "--streams-max=0",
+      "--watch-names-max=0",
+      "--load-waiters-max=100001",
       "--message-bytes-max=65535",
       "--message-bytes-max=1025MiB",
       "--drain-max=-1s",
@@ -165,6 +177,12 @@ TEST_F(ConfigTest, TakesEachValueAtItsBound) {
       "--intra-op-threads=256",
       "--queue-requests-max=1",
       "--queue-requests-max=1000000",
+      "--queue-bytes-max=64KiB",
+      "--requests-bytes-max=1TiB",
+      "--transport-bytes-max=16MiB",
+      "--streams-max=1",
+      "--watch-names-max=100000",
+      "--load-waiters-max=1",
       "--message-bytes-max=64KiB",
       "--message-bytes-max=1GiB",
       "--drain-max=0s",

@@ -302,6 +302,60 @@ TEST_F(InferCallTest, SaysWhyItCannotReadARequest) {
             "where 3 are left");
 }
 
+// forward(x) of 50,000 floats.
+v1::InferRequest LargeRequest() {
+  v1::InferRequest request = FloatRequest("twice", 3);
+  v1::Tensor& tensor =
+      *request.mutable_inputs(0)->mutable_value()->mutable_tensor();
+  tensor.set_shape(0, 50'000);
+  tensor.set_data(std::string(200'000, '\0'));
+  return request;
+}
+
+void ExpectRefusal(TestServer& server, const char* why) {
+  SaveScaleModel(server.pool.models / "twice.pt", 2);
+  ASSERT_THAT(server.pool.Load("twice", {"cpu"}), IsOk());
+  for (int i = 0; i < 3; ++i) {  // Whatever was taken has been given back.
+    EXPECT_THAT(server.Infer(FloatRequest("twice", 3)), IsOk());
+    const auto response = server.Infer(LargeRequest());
+    EXPECT_THAT(response, StatusIs(absl::StatusCode::kResourceExhausted));
+    EXPECT_THAT(std::string(response.status().message()), HasSubstr(why));
+  }
+}
+
+TEST(InferCallSizeTest, RefusesMoreMemoryThanTheRequestsForAModelMayTake) {
+  TestServer server("cpu=64MiB", {.request_bytes_max = 100'000});
+  ExpectRefusal(server, "a model's may take 100000; send less");
+}
+
+TEST(InferCallSizeTest, RefusesMoreMemoryThanAllRequestsMayTake) {
+  TestServer server("cpu=64MiB", {}, {.all_bytes_max = 100'000});
+  ExpectRefusal(server, "and all may take 100000; try again later");
+}
+
+TEST(InferCallSizeTest, RefusesAnAnswerThatThereIsNoMemoryFor) {
+  TestServer server("cpu=64MiB", {}, {.all_bytes_max = 150'000});
+  SaveScaleModel(server.pool.models / "twice.pt", 2);
+  ASSERT_THAT(server.pool.Load("twice", {"cpu"}), IsOk());
+  // One byte in, four out.
+  v1::InferRequest request = FloatRequest("twice", 3);
+  v1::Tensor& tensor =
+      *request.mutable_inputs(0)->mutable_value()->mutable_tensor();
+  tensor.set_dtype(v1::DATA_TYPE_BOOL);
+  tensor.set_shape(0, 50'000);
+  tensor.set_data(std::string(50'000, '\1'));
+  const auto response = server.Infer(request);
+  EXPECT_THAT(response, StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(std::string(response.status().message()),
+              HasSubstr("all may take 150000"));
+  EXPECT_THAT(server.Infer(FloatRequest("twice", 3)), IsOk());
+}
+
+TEST(InferCallSizeTest, RefusesARequestThatWouldTakeTooMuchMemory) {
+  TestServer server("cpu=64MiB", {}, {.request_bytes_max = 100'000});
+  ExpectRefusal(server, "would take more than the 100000 bytes of memory");
+}
+
 TEST(InferCallSizeTest, RefusesAnAnswerThatIsTooLarge) {
   TestServer small("cpu=64MiB", {},
                    {.message_bytes_max = RpcServer::kMessageBytesMin});

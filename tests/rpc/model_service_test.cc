@@ -2,6 +2,7 @@
 
 #include "server/rpc/model_service.h"
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -184,6 +185,43 @@ TEST_F(ModelServiceTest, ListsMovesNewestFirst) {
   request.set_moves_max(-1);
   EXPECT_THAT(Call(&Stub::ListMoves, request),
               StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST(ModelServiceLimitTest, AWatchNamesOnlySoManyModels) {
+  TestServer server("cpu=64MiB", {}, {.watch_names_max = 3});
+  grpc::ClientContext context;
+  v1::WatchModelsRequest request;
+  for (const char* name : {"a", "b", "c", "d"}) request.add_names(name);
+  const auto reader = server.models->WatchModels(&context, request);
+  v1::WatchModelsResponse response;
+  EXPECT_FALSE(reader->Read(&response));
+  const absl::Status status = FromGrpc(reader->Finish());
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_EQ(status.message(),
+            "WatchModels: 4 names, and a watch may have 3; name none to watch "
+            "all models");
+}
+
+TEST(ModelServiceLimitTest, AConnectionHasOnlySoManyCalls) {
+  TestServer server("cpu=64MiB", {}, {.streams_max = 1});
+  grpc::ClientContext watching;
+  const auto reader = server.models->WatchModels(&watching, {});
+  v1::WatchModelsResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  v1::ListModelsResponse models;
+  grpc::ClientContext kept_back;
+  kept_back.set_deadline(std::chrono::system_clock::now() +
+                         std::chrono::milliseconds(100));
+  EXPECT_THAT(FromGrpc(server.models->ListModels(&kept_back, {}, &models)),
+              StatusIs(absl::StatusCode::kDeadlineExceeded));
+  // Others have their own.
+  const auto other = v1::ModelService::NewStub(server.NewChannel());
+  grpc::ClientContext beside;
+  EXPECT_THAT(FromGrpc(other->ListModels(&beside, {}, &models)), IsOk());
+  watching.TryCancel();
+  reader->Finish();
+  grpc::ClientContext next;
+  EXPECT_THAT(FromGrpc(server.models->ListModels(&next, {}, &models)), IsOk());
 }
 
 }  // namespace

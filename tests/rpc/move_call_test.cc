@@ -4,6 +4,8 @@
 
 #include "server/rpc/move_call.h"
 
+#include <algorithm>
+#include <chrono>
 #include <future>
 #include <memory>
 #include <string>
@@ -42,6 +44,10 @@ using AskedMigrate = Asked<v1::MigrateModelRequest, v1::MigrateModelResponse>;
 
 class MoveCallTest : public testing::Test {
  protected:
+  explicit MoveCallTest(
+      const char* devices = "cpu=64MiB,sim:0=16MiB@20MBps,sim:1=16MiB@20MBps")
+      : server_(devices) {}
+
   void SetUp() override {
     SaveScaleModel(server_.pool.models / "large.pt", 2, kWeightBytes);
   }
@@ -84,7 +90,7 @@ class MoveCallTest : public testing::Test {
     }
   }
 
-  TestServer server_{"cpu=64MiB,sim:0=16MiB@20MBps,sim:1=16MiB@20MBps"};
+  TestServer server_;
 };
 
 TEST_F(MoveCallTest, ALoadWhoseClientLeavesIsUndone) {
@@ -187,6 +193,37 @@ TEST_F(MoveCallTest, LogsARefusalOnce) {
   const std::string log = testing::internal::GetCapturedStderr();
   EXPECT_THAT(log, HasSubstr("rpc failed method=LoadModel model=none "
                              "code=NOT_FOUND"));
+}
+
+class ManyWaitersTest : public MoveCallTest {
+ protected:
+  ManyWaitersTest() : MoveCallTest("cpu=64MiB,sim:0=16MiB@1MBps") {}
+};
+
+TEST_F(ManyWaitersTest, OnlySoManyClientsWaitForOneLoad) {
+  std::vector<std::unique_ptr<AskedLoad>> waiting;
+  for (size_t i = 0; i <= Mover::Options().waiters_max; ++i) {
+    waiting.push_back(Load("sim:0", *server_.models));
+    if (i == 0) AwaitMove();
+  }
+  // The one that came last is told while the others wait.
+  const auto told = [](const auto& one) {
+    return one->end.wait_for(std::chrono::seconds(0)) ==
+           std::future_status::ready;
+  };
+  auto refused = waiting.end();
+  while (refused == waiting.end()) {
+    refused = std::ranges::find_if(waiting, told);
+  }
+  const absl::Status end = (*refused)->end.get();
+  EXPECT_THAT(end, StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(std::string(end.message()),
+              HasSubstr("256 clients wait for this load already"));
+  waiting.erase(refused);
+  for (const auto& one : waiting) one->context.TryCancel();
+  for (const auto& one : waiting) {
+    EXPECT_THAT(one->end.get(), StatusIs(absl::StatusCode::kCancelled));
+  }
 }
 
 }  // namespace
