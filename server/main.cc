@@ -14,6 +14,7 @@
 #include "server/base/clock.h"
 #include "server/base/file_limit.h"
 #include "server/base/log.h"
+#include "server/base/log_writer.h"
 #include "server/base/mutex.h"
 #include "server/base/stop_signal.h"
 #include "server/base/worker.h"
@@ -29,6 +30,7 @@ int Fail(const absl::Status& status, LogFormat format) {
   if (format == LogFormat::kJson) {
     Log(LogLevel::kError, "failed", {{"error", message}});
   } else {
+    LogWriter::Flush();
     std::fprintf(stderr, "ferryd: %s\n", message.c_str());
   }
   return EXIT_FAILURE;
@@ -86,6 +88,7 @@ bool DrainUntilSignal(Daemon& daemon, const Config& config, StopSignal& signal,
       }
       if (over) return;
       LogStopped(false, since);
+      LogWriter::Flush();
       std::_Exit(exit_code);
     });
     all_ended = daemon.Drain(config.drain_max);
@@ -125,6 +128,7 @@ int Serve(const Config& config, StopSignal& signal) {
   }
   // A forward that does not end cannot be ended: it is left behind.
   if (!DrainUntilSignal(**daemon, config, signal, exit_code)) {
+    LogWriter::Flush();
     std::_Exit(exit_code);
   }
   daemon->reset();
@@ -145,6 +149,8 @@ int Main(int argc, char** argv) {
   RaiseFileLimit();
   auto signal = StopSignal::Create();
   if (!signal.ok()) return Fail(signal.status(), config->log_format);
+  const LogWriter
+      log_writer;  // Behind the signals: its thread must not take them.
   for (const Config::Setting& setting : config->settings) {
     std::string values;
     for (const std::string& value : setting.values) {

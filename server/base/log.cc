@@ -9,6 +9,8 @@
 
 #include "absl/time/clock.h"
 
+#include "server/base/log_writer.h"
+
 namespace ferry {
 namespace {
 
@@ -54,7 +56,15 @@ void Log(LogLevel level, std::string_view event,
   if (!logger.should_log(SpdlogLevel(level))) return;
   const std::string line =
       LogLine(log_format, absl::Now(), level, event, fields);
+  if (LogWriter::LogAside(line + "\n")) return;
   logger.log(SpdlogLevel(level), spdlog::string_view_t(line));
+}
+
+std::string LinesLeftOut(uint64_t count) {
+  return LogLine(log_format, absl::Now(), LogLevel::kWarning,
+                 "log lines left out: stderr is read too slowly",
+                 {{"lines", count}}) +
+         "\n";
 }
 
 }  // namespace ferry

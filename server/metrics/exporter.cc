@@ -113,6 +113,21 @@ std::string Response(std::string_view status, std::string_view body,
       AbslView(with_body ? body : std::string_view()));
 }
 
+// Until one of them is ready, or the time has come.
+void WaitUntil(absl::Duration until, std::vector<pollfd>& ready) {
+  constexpr int64_t kWaitMaxMs = 60'000;
+  const int64_t left_ms =
+      until == absl::InfiniteDuration()
+          ? kWaitMaxMs
+          : absl::ToInt64Milliseconds(absl::Ceil(
+                until - RealClock().Monotonic(), absl::Milliseconds(1)));
+  const int64_t wait_ms = std::clamp<int64_t>(left_ms, 0, kWaitMaxMs);
+  if (::poll(ready.data(), ready.size(), static_cast<int>(wait_ms)) >= 0) {
+    return;
+  }
+  for (pollfd& one : ready) one.revents = 0;  // Interrupted.
+}
+
 // The text up to `end`, which is taken from the front of `rest` with it.
 std::string_view TakeUntil(std::string_view& rest, char end) {
   const std::string_view taken = rest.substr(0, rest.find(end));
@@ -145,10 +160,7 @@ Exporter::Exporter(Metrics& metrics, UniqueFd listener, UniqueFd stop,
       listener_(std::move(listener)),
       stop_(std::move(stop)),
       port_(port) {
-  for (int i = 0; i < kThreads; ++i) {
-    workers_.push_back(
-        std::make_unique<Worker>("metrics-http", [this] { Run(); }));
-  }
+  worker_ = std::make_unique<Worker>("metrics-http", [this] { Run(); });
 }
 
 Exporter::~Exporter() {
@@ -157,40 +169,77 @@ Exporter::~Exporter() {
 }
 
 void Exporter::Run() {
-  // False only at the end: there is no limit to this wait.
-  while (Await(listener_.get(), POLLIN, absl::InfiniteDuration())) {
-    const UniqueFd connection(::accept4(listener_.get(), nullptr, nullptr,
-                                        SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (connection) {
-      Serve(connection.get());
-    } else if (errno == EMFILE || errno == ENFILE) {
-      // The caller stays in the queue; look again when a file may be closed.
-      Await(-1, 0, absl::Milliseconds(100));
+  Connections connections;
+  while (true) {
+    std::vector<pollfd> ready = {{stop_.get(), POLLIN, 0},
+                                 {listener_.get(), POLLIN, 0}};
+    absl::Duration until = absl::InfiniteDuration();
+    for (const Connection& one : connections) {
+      const bool sends = one.sent_bytes < one.answer.size();
+      const auto events = static_cast<int16_t>(sends ? POLLOUT : POLLIN);
+      ready.push_back({one.fd.get(), events, 0});
+      until = std::min(until, one.until);
     }
+    WaitUntil(until, ready);
+    if (ready[0].revents != 0) return;
+    const absl::Duration now = RealClock().Monotonic();
+    size_t next = 2;
+    std::erase_if(connections, [&](Connection& one) {
+      const bool is_ready = ready[next++].revents != 0;
+      return now >= one.until || (is_ready && !Advance(one));
+    });
+    if (ready[1].revents != 0) Accept(connections);
   }
 }
 
-void Exporter::Serve(int connection) {
-  const Stopwatch watch;
-  std::array<char, 1024> buffer;
-  std::string request;
-  while (request.find(kHeadEnd) == std::string::npos &&
-         request.size() <= kRequestBytesMax) {
-    if (!Await(connection, POLLIN, kRequestMax - watch.Elapsed())) return;
-    const ssize_t count = ::recv(connection, buffer.data(), buffer.size(), 0);
-    if (count <= 0) return;
-    request.append(buffer.data(), static_cast<size_t>(count));
+void Exporter::Accept(Connections& connections) const {
+  UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr,
+                        SOCK_CLOEXEC | SOCK_NONBLOCK));
+  const bool no_room = !fd && (errno == EMFILE || errno == ENFILE);
+  if (!connections.empty() &&
+      (no_room || connections.size() >= kConnectionsMax)) {
+    connections.erase(connections.begin());
+  } else if (no_room) {
+    // The caller stays in the queue; look again when a file may be closed.
+    std::vector<pollfd> stop = {{stop_.get(), POLLIN, 0}};
+    WaitUntil(RealClock().Monotonic() + absl::Milliseconds(100), stop);
   }
-  if (!Write(connection, Answer(request))) return;
+  if (!fd) return;
+  connections.push_back({.fd = std::move(fd),
+                         .until = RealClock().Monotonic() + kRequestMax,
+                         .request = {},
+                         .answer = {}});
+}
+
+bool Exporter::Advance(Connection& connection) {
+  const int fd = connection.fd.get();
+  const std::string& answer = connection.answer;
+  if (connection.sent_bytes == answer.size()) {
+    std::array<char, 1024> buffer;
+    const ssize_t count = ::recv(fd, buffer.data(), buffer.size(), 0);
+    if (count <= 0) return count < 0 && errno == EAGAIN;
+    const auto size_bytes = static_cast<size_t>(count);
+    if (!answer.empty()) {
+      connection.unread_bytes += size_bytes;
+      return connection.unread_bytes <= kRequestBytesMax;
+    }
+    std::string& request = connection.request;
+    request.append(buffer.data(), size_bytes);
+    if (request.find(kHeadEnd) == std::string::npos &&
+        request.size() <= kRequestBytesMax) {
+      return true;
+    }
+    connection.answer = Answer(request);
+    connection.until = RealClock().Monotonic() + kRequestMax;
+  }
+  const ssize_t count =
+      ::send(fd, answer.data() + connection.sent_bytes,
+             answer.size() - connection.sent_bytes, MSG_NOSIGNAL);
+  if (count < 0) return errno == EAGAIN;
+  connection.sent_bytes += static_cast<size_t>(count);
   // Closing on bytes unread would take the answer back: let the client close.
-  ::shutdown(connection, SHUT_WR);
-  size_t unread_max = kRequestBytesMax;
-  while (unread_max > 0 &&
-         Await(connection, POLLIN, kRequestMax - watch.Elapsed())) {
-    const ssize_t count = ::recv(connection, buffer.data(), buffer.size(), 0);
-    if (count <= 0) return;
-    unread_max -= std::min(unread_max, static_cast<size_t>(count));
-  }
+  if (connection.sent_bytes == answer.size()) ::shutdown(fd, SHUT_WR);
+  return true;
 }
 
 std::string Exporter::Answer(std::string_view request) {
@@ -214,35 +263,6 @@ std::string Exporter::Answer(std::string_view request) {
   }
   return Response(path == "/" ? "200 OK" : "404 Not Found", kPointer,
                   with_body);
-}
-
-bool Exporter::Await(int fd, int events, absl::Duration patience) const {
-  std::array<pollfd, 2> ready = {
-      {{stop_.get(), POLLIN, 0},
-       {fd, static_cast<int16_t>(events), 0}}};  // poll() skips fd -1.
-  const int timeout = patience == absl::InfiniteDuration()
-                          ? -1
-                          : static_cast<int>(std::max<int64_t>(
-                                0, absl::ToInt64Milliseconds(patience)));
-  int count = 0;
-  do {
-    count = ::poll(ready.data(), ready.size(), timeout);
-  } while (count < 0 && errno == EINTR);
-  return count > 0 && ready[0].revents == 0;
-}
-
-bool Exporter::Write(int connection, std::string_view text) const {
-  const Stopwatch watch;
-  while (!text.empty()) {
-    if (!Await(connection, POLLOUT, kRequestMax - watch.Elapsed())) {
-      return false;
-    }
-    const ssize_t count =
-        ::send(connection, text.data(), text.size(), MSG_NOSIGNAL);
-    if (count < 0 && errno != EAGAIN) return false;
-    text.remove_prefix(static_cast<size_t>(std::max<ssize_t>(count, 0)));
-  }
-  return true;
 }
 
 }  // namespace ferry

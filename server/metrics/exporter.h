@@ -6,14 +6,18 @@
 // Debian's cpp-httplib (0.11) cannot be stopped before it runs, nor says when
 // it does, and waits for silent clients when it stops.
 //
-// Owns:     the listening socket and the threads that answer; the Metrics and
+// One thread waits for all connections at once: who says nothing, or reads its
+// answer slowly, holds up nobody.
+//
+// Owns:     the listening socket and the thread that answers; the Metrics and
 //           what its collectors borrow outlive it.
 // Threads:  any one; a scrape runs on a thread of its own.
 // Units:    bytes of a request, head and all.
 // Fails:    INVALID_ARGUMENT when the address is not IP:PORT; UNAVAILABLE when
 //           the system does not let us listen there.
-// Limits:   kThreads connections at a time, others wait; kRequestBytesMax;
-//           kRequestMax for the request, and again for its answer.
+// Limits:   kConnectionsMax connections, the oldest makes room for a new one;
+//           kRequestBytesMax; kRequestMax for the request, and again for its
+//           answer.
 
 #ifndef SERVER_METRICS_EXPORTER_H_
 #define SERVER_METRICS_EXPORTER_H_
@@ -37,7 +41,7 @@ namespace ferry {
 
 class [[nodiscard]] Exporter {
  public:
-  static constexpr int kThreads = 2;
+  static constexpr size_t kConnectionsMax = 64;
   static constexpr size_t kRequestBytesMax = 8192;
   static constexpr absl::Duration kRequestMax = absl::Seconds(5);
 
@@ -55,20 +59,27 @@ class [[nodiscard]] Exporter {
  private:
   Exporter(Metrics& metrics, UniqueFd listener, UniqueFd stop, uint16_t port);
 
-  void Run();
-  void Serve(int connection);
-  std::string Answer(std::string_view request);
+  struct Connection {
+    UniqueFd fd;
+    absl::Duration until;  // Monotonic; it is closed then.
+    std::string request;
+    std::string answer;  // Empty until the request is whole.
+    size_t sent_bytes = 0;
+    size_t unread_bytes = 0;  // Behind the answer.
+  };
+  using Connections = std::vector<Connection>;  // The oldest first.
 
-  // True when `fd` is ready for `events`; false when the wait was too long, or
-  // the destructor has been called.
-  bool Await(int fd, int events, absl::Duration patience) const;
-  bool Write(int connection, std::string_view text) const;
+  void Run();
+  void Accept(Connections& connections) const;
+  // Takes what is there or sends what fits; false when it is over.
+  bool Advance(Connection& connection);
+  std::string Answer(std::string_view request);
 
   Metrics& metrics_;
   const UniqueFd listener_;
   const UniqueFd stop_;  // Readable once the destructor runs.
   const uint16_t port_;
-  std::vector<std::unique_ptr<Worker>> workers_;  // Last: they use the others.
+  std::unique_ptr<Worker> worker_;  // Last: it uses the others.
 };
 
 }  // namespace ferry

@@ -1,9 +1,13 @@
 // LogCallEnd() writes the one line that an RPC which failed leaves behind.
 //
 // The rooms below return errors and do not log them; rpc/ logs them and does
-// not return them further.
+// not return them further. A client that fails over and over fills no log: of
+// its lines with the same method and code only some are written, and they say
+// how many were left out.
 //
 // Threads:  any.
+// Limits:   LogLimit's, for each peer (its ports taken together), method and
+//           code.
 
 #ifndef SERVER_RPC_CALL_LOG_H_
 #define SERVER_RPC_CALL_LOG_H_

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unistd.h>
+#include <vector>
 
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
@@ -124,6 +125,35 @@ TEST_F(ExporterTest, TakesARequestInPieces) {
 TEST_F(ExporterTest, AnswersOthersWhileOneSaysNothing) {
   const UniqueFd silent = Connect(exporter_->port());
   EXPECT_THAT(Request("GET /metrics"), StartsWith("HTTP/1.1 200 OK"));
+}
+
+TEST_F(ExporterTest, AnswersHoweverManySayNothing) {
+  std::vector<UniqueFd> silent;
+  for (size_t i = 0; i < Exporter::kConnectionsMax + 10; ++i) {
+    silent.push_back(Connect(exporter_->port()));
+  }
+  const Stopwatch watch;
+  EXPECT_THAT(Request("GET /metrics"), StartsWith("HTTP/1.1 200 OK"));
+  EXPECT_LT(watch.Elapsed(), Exporter::kRequestMax);
+  // The oldest made room.
+  EXPECT_EQ(ReadAll(silent.front()), "");
+}
+
+TEST_F(ExporterTest, AnswersOthersWhileOneDoesNotReadItsAnswer) {
+  for (int i = 0; i < 3000; ++i) {
+    metrics_.Observe(kInferStepSeconds, {absl::StrCat("m", i), "run"}, 0.1);
+  }
+  std::vector<UniqueFd> slow;
+  for (int i = 0; i < 4; ++i) {
+    slow.push_back(Connect(exporter_->port()));
+    constexpr std::string_view kRequest = "GET /metrics HTTP/1.1\r\n\r\n";
+    ASSERT_GT(::send(slow.back().get(), kRequest.data(), kRequest.size(),
+                     MSG_NOSIGNAL),
+              0);
+  }
+  const Stopwatch watch;
+  EXPECT_THAT(Request("GET /"), StartsWith("HTTP/1.1 200 OK"));
+  EXPECT_LT(watch.Elapsed(), Exporter::kRequestMax);
 }
 
 TEST_F(ExporterTest, HangsUpOnWhoSaysNothingWhenItStops) {

@@ -3,10 +3,13 @@
 
 #include "server/rpc/call_log.h"
 
+#include <algorithm>
 #include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "server/base/log_limit.h"
 
 namespace ferry::call_log_test {
 namespace {
@@ -38,6 +41,14 @@ TEST(CallLogTest, CutsANameThatNoModelHas) {
   LogCallEnd("LoadModel", std::string(1'000'000, 'm'), context,
              absl::InvalidArgumentError("no name"));
   EXPECT_LT(testing::internal::GetCapturedStderr().size(), 1000u);
+}
+
+TEST(CallLogTest, LeavesOutWhatRepeatsOfOnePeer) {
+  std::string log;
+  for (int i = 0; i < 1000; ++i) {
+    log += Logged(absl::AbortedError(std::to_string(i)));
+  }
+  EXPECT_LE(std::count(log.begin(), log.end(), '\n'), 3 * LogLimit::kLinesMax);
 }
 
 TEST(CallLogTest, CallsOnlyTheServersOwnFaultsErrors) {
