@@ -59,6 +59,7 @@ struct Config {
   int transfer_threads = 0;
   uint64_t host_retain_bytes = 0;
   size_t models_max = 0;
+  bool exit_on_device_loss = false;
 
   // Every setting as it was given, for Describe.
   struct Setting {

@@ -147,6 +147,12 @@ absl::Status ParseDevices(const std::string& value, Config& config) {
   return absl::OkStatus();
 }
 
+absl::Status ParseTruth(const std::string& value, bool& target) {
+  if (value != "true" && value != "false") return Must("true or false");
+  target = value == "true";
+  return absl::OkStatus();
+}
+
 absl::Status ParseLogFormat(const std::string& value, Config& config) {
   if (value != "text" && value != "json") return Must("text or json");
   config.log_format = value == "text" ? LogFormat::kText : LogFormat::kJson;
@@ -273,6 +279,13 @@ constexpr std::array kFlags = {
          [](const std::string& value, Config& config) {
            return ParseWhole(value, 1, 100'000, config.models_max);
          }},
+    Flag{
+        "exit-on-device-loss", "true|false", "false", Uses::kOnce,
+        "Drain and exit with 1 when a device has failed, for a supervisor that "
+        "starts the daemon again.",
+        [](const std::string& value, Config& config) {
+          return ParseTruth(value, config.exit_on_device_loss);
+        }},
 };
 }  // namespace
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -55,17 +57,24 @@ std::string WithPort(const std::string& address, int port) {
 
 // In the order of construction; destroyed from the last to the first.
 struct Daemon::Rooms {
-  explicit Rooms(const Config& config_in)
+  Rooms(const Config& config_in, std::function<void(absl::Status)> must_end_in)
       : config(config_in),
+        must_end(std::move(must_end_in)),
         metrics({.models_max = config_in.models_max}),
         table({.models_max = config_in.models_max,
                .requests_max = config_in.queue_requests_max,
-               .request_bytes_max = config_in.queue_bytes_max}) {}
+               .request_bytes_max = config_in.queue_bytes_max,
+               .lost = [this](DeviceId device, const absl::Status& why) {
+                 DeviceLost(device, why);
+               }}) {}
 
-  void CollectDevices(GaugeSink& sink) const;
+  void DeviceLost(DeviceId device, const absl::Status& why);
+  void TellHealth() ABSL_LOCKS_EXCLUDED(mutex);
+  void CollectDevices(GaugeSink& sink);
   void CollectModels(GaugeSink& sink) const;
 
   const Config config;
+  const std::function<void(absl::Status)> must_end;
   Metrics metrics;
   std::unique_ptr<DevicePool> devices;
   std::unique_ptr<SimBackend> sim_backend;
@@ -76,6 +85,7 @@ struct Daemon::Rooms {
   std::unique_ptr<Mover> mover;
   std::unique_ptr<Scheduler> scheduler;
   std::unique_ptr<RpcServer> rpc;
+  std::optional<ModelTable::Watch> watch;
   std::unique_ptr<Exporter> exporter;
   std::string grpc_address;
   std::string metrics_address;
@@ -86,13 +96,16 @@ struct Daemon::Rooms {
   Mutex mutex;
   size_t loads_left ABSL_GUARDED_BY(mutex) = 0;
   absl::Status loads_failed ABSL_GUARDED_BY(mutex);
+  bool loaded ABSL_GUARDED_BY(mutex) = false;  // All of them serve.
   std::vector<Mover::Ticket> tickets;
 };
 
 Daemon::Daemon(std::unique_ptr<Rooms> rooms) : rooms_(std::move(rooms)) {}
 
-absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config) {
-  auto daemon = absl::WrapUnique(new Daemon(std::make_unique<Rooms>(config)));
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(
+    const Config& config, std::function<void(absl::Status)> must_end) {
+  auto daemon = absl::WrapUnique(
+      new Daemon(std::make_unique<Rooms>(config, std::move(must_end))));
   Rooms& rooms = *daemon->rooms_;
   ASSIGN_OR_RETURN(rooms.devices,
                    DevicePool::Create(config.devices.empty() ? DevicesPresent()
@@ -145,6 +158,9 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config) {
            .calibration = rooms.calibration,
            .metrics = rooms.metrics}));
   rooms.grpc_address = WithPort(config.grpc_listen, rooms.rpc->port());
+  // A model that leaves a failed device may be the last one there.
+  rooms.watch.emplace(rooms.table.WatchChanges(
+      [&rooms](std::string_view) { rooms.TellHealth(); }));
 
   rooms.metrics.Set(kBuildInfo, {FERRY_VERSION, LibTorchVersion()}, 1);
   for (const auto& [link, rate] : rooms.calibration.links()) {
@@ -171,7 +187,11 @@ Daemon::~Daemon() {
 void Daemon::LoadConfigured(std::function<void(absl::Status)> done) {
   Rooms& rooms = *rooms_;
   if (rooms.config.loads.empty()) {
-    rooms.rpc->SetReady(true);
+    {
+      MutexLock lock(rooms.mutex);
+      rooms.loaded = true;
+    }
+    rooms.TellHealth();
     done(absl::OkStatus());
     return;
   }
@@ -194,8 +214,9 @@ void Daemon::LoadConfigured(std::function<void(absl::Status)> done) {
         }
         if (--rooms.loads_left > 0) return;
         all = rooms.loads_failed;
+        rooms.loaded = all.ok();
       }
-      if (all.ok()) rooms.rpc->SetReady(true);
+      rooms.TellHealth();
       done(std::move(all));
     };
     auto destination = Destination::Parse(load.devices);
@@ -235,13 +256,30 @@ DevicePool& Daemon::devices() { return *rooms_->devices; }
 ModelTable& Daemon::table() { return rooms_->table; }
 Metrics& Daemon::metrics() { return rooms_->metrics; }
 
-void Daemon::Rooms::CollectDevices(GaugeSink& sink) const {
+void Daemon::Rooms::DeviceLost(DeviceId device, const absl::Status& why) {
+  Log(LogLevel::kError, "device lost",
+      {{"device", device.ToString()}, {"error", std::string(why.message())}});
+  TellHealth();
+  if (!config.exit_on_device_loss || !must_end) return;
+  must_end(absl::InternalError(
+      absl::StrCat("--exit-on-device-loss: ", why.message())));
+}
+
+// SERVING when every model can be served. Before `loaded` there may be no rpc.
+void Daemon::Rooms::TellHealth() {
+  MutexLock lock(mutex);
+  if (loaded) rpc->SetReady(!table.HasStranded());
+}
+
+void Daemon::Rooms::CollectDevices(GaugeSink& sink) {
   for (const Device* device : devices->devices()) {
     const Arena::Usage usage = weights->usage(device->id());
     sink.Set(kDeviceCapacityBytes, {device->name()},
              static_cast<double>(usage.capacity_bytes));
     sink.Set(kDeviceUsedBytes, {device->name()},
              static_cast<double>(usage.used_bytes));
+    // Asked here too: a device may fail while nobody uses it.
+    sink.Set(kDeviceHealthy, {device->name()}, table.AskHealth(*device));
   }
 }
 

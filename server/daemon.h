@@ -31,8 +31,11 @@ namespace ferry {
 class Daemon {
  public:
   // Opens the devices and listens. Health says NOT_SERVING until the models of
-  // --load serve, which LoadConfigured brings about.
-  static absl::StatusOr<std::unique_ptr<Daemon>> Start(const Config& config);
+  // --load serve, which LoadConfigured brings about, and later while a model is
+  // left with devices that have failed. `must_end` is called, from any thread,
+  // when a device has failed and the configuration says to exit then.
+  static absl::StatusOr<std::unique_ptr<Daemon>> Start(
+      const Config& config, std::function<void(absl::Status)> must_end = {});
 
   // Drains without limit if nobody did.
   ~Daemon();

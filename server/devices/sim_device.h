@@ -79,6 +79,8 @@ class SimDevice final : public Device {
   absl::StatusOr<std::byte*> AllocateScratch(uint64_t size_bytes);
   void FreeScratch(std::byte* memory);
 
+  void RanKernel() { faults_.OnKernel(); }
+
   // Where the bytes at a device address are, for simulated kernels only.
   // INVARIANT: Holds(face).
   std::byte* Window(const std::byte* face) const {

@@ -16,6 +16,11 @@ void EraseSpent(std::vector<SimFault>& faults) {
   std::erase_if(faults, [](const SimFault& fault) { return fault.count == 0; });
 }
 
+bool HitsCopies(const SimFault& fault) {
+  return fault.kind != SimFault::Kind::kOutOfMemory &&
+         fault.kind != SimFault::Kind::kAssert;
+}
+
 }  // namespace
 
 void SimFaults::Inject(SimFault fault) {
@@ -51,13 +56,24 @@ bool SimFaults::OnAllocation() {
   return false;
 }
 
+void SimFaults::OnKernel() {
+  MutexLock lock(mutex_);
+  for (SimFault& fault : faults_) {
+    if (fault.kind != SimFault::Kind::kAssert) continue;
+    CountDown(fault);
+    health_.Update(absl::InternalError(
+        absl::StrCat(device_, ": a kernel asserted (injected)")));
+  }
+  EraseSpent(faults_);
+}
+
 SimFaults::Verdict SimFaults::OnCopy(uint64_t size_bytes) {
   MutexLock lock(mutex_);
   if (!health_.ok()) return {.status = health_};
   Verdict verdict{.status = absl::OkStatus(), .good_bytes = size_bytes};
   bool stall = false;
   for (SimFault& fault : faults_) {
-    if (fault.kind == SimFault::Kind::kOutOfMemory) continue;
+    if (!HitsCopies(fault)) continue;
     if (fault.after_bytes >= size_bytes) {
       fault.after_bytes -= size_bytes;
       continue;
@@ -81,6 +97,7 @@ SimFaults::Verdict SimFaults::OnCopy(uint64_t size_bytes) {
 void SimFaults::Apply(const SimFault& fault, Verdict& verdict, bool& stall) {
   switch (fault.kind) {
     case SimFault::Kind::kOutOfMemory:
+    case SimFault::Kind::kAssert:
       return;
     case SimFault::Kind::kFailCopy:
       verdict.status = absl::InternalError(

@@ -1,5 +1,5 @@
 // SimFaults makes a simulated device go wrong when a test says so: out of
-// memory, failing, corrupting and stalling copies.
+// memory, failing, corrupting and stalling copies, kernels that assert.
 //
 // Faults happen by the bytes that are copied, never by time, so a test that
 // injects one sees the same thing in every run.
@@ -31,11 +31,14 @@ struct SimFault {
     kFailDevice,   // A copy stops after `after_bytes`; the device has failed.
     kCorrupt,      // The middle byte of what a copy wrote has flipped bits.
     kStall,        // A copy waits for Release() before its first byte.
+    kAssert,       // A kernel asserts, which it does not say itself, as on a
+                   // GPU: the device has failed.
   };
   static constexpr int kForever = -1;
 
   Kind kind = Kind::kFailDevice;
-  int count = 1;  // How many allocations or copies in a row, or kForever.
+  // How many allocations, copies or kernels in a row, or kForever.
+  int count = 1;
   // The first copy that is hit carries this byte, counting every byte copied
   // in or out from the moment of Inject().
   uint64_t after_bytes = 0;
@@ -65,6 +68,8 @@ class SimFaults {
 
   // Whether the next allocation is to be refused; counts it.
   bool OnAllocation() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  void OnKernel() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // `size_bytes` is positive.
   Verdict OnCopy(uint64_t size_bytes) ABSL_LOCKS_EXCLUDED(mutex_);

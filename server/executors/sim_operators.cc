@@ -123,6 +123,7 @@ void RunOnCpu(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
     device = *asked;
   }
   op.redispatchBoxed(c10::DispatchKeySet(c10::DispatchKey::CPU), stack);
+  SimDeviceAt(device.index()).RanKernel();
   windows.WriteBack();
   const auto results =
       static_cast<std::ptrdiff_t>(stack->size() - op.schema().returns().size());

@@ -3,13 +3,24 @@
 namespace ferry {
 namespace {
 
-constexpr std::array kCatalog = {
-    kInferRequestsTotal,      kInferStepSeconds, kInferBatchSize,
-    kQueueRequests,           kModels,           kModelBytes,
-    kDeviceCapacityBytes,     kDeviceUsedBytes,  kMovesTotal,
-    kMoveBytesTotal,          kTransferSeconds,  kMoveStepSeconds,
-    kTransferEfficiencyRatio, kEvictionsTotal,   kVerifyFailuresTotal,
-    kLinkBytesPerSecond,      kBuildInfo};
+constexpr std::array kCatalog = {kInferRequestsTotal,
+                                 kInferStepSeconds,
+                                 kInferBatchSize,
+                                 kQueueRequests,
+                                 kModels,
+                                 kModelBytes,
+                                 kDeviceCapacityBytes,
+                                 kDeviceUsedBytes,
+                                 kDeviceHealthy,
+                                 kMovesTotal,
+                                 kMoveBytesTotal,
+                                 kTransferSeconds,
+                                 kMoveStepSeconds,
+                                 kTransferEfficiencyRatio,
+                                 kEvictionsTotal,
+                                 kVerifyFailuresTotal,
+                                 kLinkBytesPerSecond,
+                                 kBuildInfo};
 
 constexpr std::array kStepBounds = {0.00001, 0.000025, 0.00005, 0.0001, 0.00025,
                                     0.0005,  0.001,    0.0025,  0.005,  0.01,

@@ -78,6 +78,11 @@ inline constexpr MetricRow kDeviceUsedBytes = {
     MetricType::kGauge,
     "Bytes of the budget that leases hold.",
     {"device"}};
+inline constexpr MetricRow kDeviceHealthy = {
+    "ferry_device_healthy",
+    MetricType::kGauge,
+    "1 while the device works, 0 once it has failed.",
+    {"device"}};
 inline constexpr MetricRow kMovesTotal = {"ferry_moves_total",
                                           MetricType::kCounter,
                                           "Moves ended, by gRPC status code.",

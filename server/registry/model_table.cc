@@ -54,7 +54,7 @@ std::vector<std::pair<DeviceId, uint64_t>> BytesOf(const ModelRecord& record) {
 
 }  // namespace
 
-ModelTable::ModelTable(Options options) : options_(options) {}
+ModelTable::ModelTable(Options options) : options_(std::move(options)) {}
 
 ModelTable::~ModelTable() {
   MutexLock lock(mutex_);
@@ -86,6 +86,7 @@ absl::StatusOr<ModelRecord*> ModelTable::FindServing(std::string_view name,
             ? ""
             : absl::StrCat("; the last load failed: ", record->last_error)));
   }
+  if (Serving(*record).empty()) return WhyNowhere(*record);
   if (version != 0 && version != record->version) {
     return absl::NotFoundError(absl::StrCat(Quoted(name), ": version ", version,
                                             " is not loaded; version ",
@@ -116,20 +117,12 @@ absl::StatusOr<ModelTable::Admission> ModelTable::Admit(std::string_view name,
   return Admission(this, record, size_bytes);
 }
 
-ModelTable::Devices ModelTable::Where(const Admission& admission) {
-  Devices devices;
-  MutexLock lock(mutex_);
-  for (const auto& residence : admission.record_->residences) {
-    devices.push_back(residence->device);
-  }
-  return devices;
-}
-
 ModelTable::Pin ModelTable::PinOn(const Admission& admission, DeviceId device) {
   Pin pin;
   ModelRecord* record = admission.record_;
   MutexLock lock(mutex_);
   while (record->paused) idle_.Wait(mutex_);
+  if (lost_.contains(device)) return pin;
   for (const auto& residence : record->residences) {
     if (residence->device != device) continue;
     ++residence->pins;
@@ -214,14 +207,14 @@ ModelSnapshot ModelTable::SnapshotOf(const ModelRecord& record) const {
   ModelSnapshot snapshot;
   snapshot.name = record.name;
   snapshot.version = record.version;
+  for (const DeviceId device : Serving(record)) {
+    snapshot.serving_on.push_back(device);
+  }
   snapshot.state = DeriveState({.in_host_memory = record.loaded != nullptr,
-                                .serves = !record.residences.empty(),
+                                .serves = !snapshot.serving_on.empty(),
                                 .moving = record.move != nullptr,
                                 .leaving = record.leaving});
   snapshot.path = record.path;
-  for (const auto& residence : record.residences) {
-    snapshot.serving_on.push_back(residence->device);
-  }
   snapshot.bytes = BytesOf(record);
   if (record.loaded != nullptr) {
     snapshot.weight_bytes = record.loaded->host.size_bytes();
@@ -348,7 +341,7 @@ absl::Status ModelTable::Pin::CheckOutputs(
 
 absl::Status ModelTable::Pin::Explain(std::span<const NamedValue> inputs,
                                       const absl::Status& failed) const {
-  if (!absl::IsInternal(failed) || !instance().device().Health().ok()) {
+  if (!absl::IsInternal(failed) || !table_->AskHealth(instance().device())) {
     return failed;
   }
   std::vector<TensorShape> learned;

@@ -5,12 +5,17 @@
 // keeps the model known, and a Pin while it runs, which keeps one Residence
 // alive. A long queue therefore never delays a move: only running requests do.
 //
+// A device that has failed serves nothing: no request is sent there from the
+// moment on that anybody saw it. Its Residences stay until a move takes the
+// model away.
+//
 // Owns:     every model's Program, host copy and Residences.
 // Threads:  thread-safe. PinOn blocks for the moment in which a stateful
 //           model's state is carried over; nothing else waits.
 // Units:    bytes.
 // Fails:    NOT_FOUND no such model or version; FAILED_PRECONDITION known but
-//           not serving; RESOURCE_EXHAUSTED its queue is full.
+//           not serving; UNAVAILABLE its devices have failed;
+//           RESOURCE_EXHAUSTED its queue is full.
 // Limits:   Options::models_max models, Options::requests_max admitted requests
 //           a model and Options::request_bytes_max of memory that they take,
 //           kMovesKept reports, kExemplarBytesMax a remembered input.
@@ -20,6 +25,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,6 +61,9 @@ class ModelTable {
     size_t models_max = 1024;
     int64_t requests_max = 1024;
     uint64_t request_bytes_max = uint64_t{512} << 20;
+    // Told of each device that has failed, once, by the thread that saw it,
+    // which holds no lock.
+    std::function<void(DeviceId device, const absl::Status& why)> lost = {};
   };
   explicit ModelTable(Options options);
   ~ModelTable();  // INVARIANT: no admission, pin or watch is left.
@@ -129,8 +138,10 @@ class ModelTable {
                                   uint64_t size_bytes = 0);
 
   // Where the model serves at this moment; empty when it was just retired
-  // everywhere.
-  Devices Where(const Admission& admission);
+  // everywhere, or its devices have failed.
+  Devices Where(const Admission& admission) const;
+  // Why Where is empty.
+  absl::Status WhyNowhere(const Admission& admission) const;
 
   // A Pin on `device`, or an empty one when the model no longer serves there.
   Pin PinOn(const Admission& admission, DeviceId device);
@@ -139,6 +150,12 @@ class ModelTable {
   // first request that succeeded.
   void Learn(const Pin& pin, std::span<const NamedValue> inputs,
              std::span<const NamedValue> outputs);
+
+  // Asks the device how it is; false, from then on for good, when it has
+  // failed. For whoever has reason to doubt it.
+  bool AskHealth(const Device& device);
+  // A model is left with failed devices only.
+  bool HasStranded() const;
 
   absl::StatusOr<ModelSnapshot> Get(std::string_view name) const;
   std::vector<ModelSnapshot> List() const;  // By name.
@@ -171,6 +188,11 @@ class ModelTable {
   // Without mutex_.
   void NotifyChanged(std::string_view name);
   void KeepReport(MoveReport report);
+  // Where it serves: its Residences but those on devices that have failed.
+  Devices Serving(const ModelRecord& record) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status WhyNowhere(const ModelRecord& record) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   ModelSnapshot SnapshotOf(const ModelRecord& record) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<ModelRecord*> FindServing(std::string_view name,
@@ -190,6 +212,9 @@ class ModelTable {
   CondVar idle_;
   absl::flat_hash_map<std::string, std::unique_ptr<ModelRecord>> records_
       ABSL_GUARDED_BY(mutex_);
+  // Devices that have failed, and how. None is ever taken out: a GPU's errors
+  // stay with its context for the life of the process.
+  std::map<DeviceId, absl::Status> lost_ ABSL_GUARDED_BY(mutex_);
   std::vector<MoveReport> reports_ ABSL_GUARDED_BY(mutex_);  // A ring.
   size_t reports_next_ ABSL_GUARDED_BY(mutex_) = 0;
 };

@@ -27,11 +27,6 @@ std::vector<std::string> NamesOf(const Destination& destination) {
   return Names(destination.devices);
 }
 
-std::vector<DeviceId> Sorted(std::vector<DeviceId> devices) {
-  std::ranges::sort(devices);
-  return devices;
-}
-
 }  // namespace
 
 Mover::Mover(Options options, Rooms rooms)
@@ -156,10 +151,13 @@ absl::StatusOr<std::optional<MoveOutcome>> Mover::Work::Mark(
     for (const auto& residence : found->second->residences) {
       serving.push_back(residence->device);
     }
+    std::ranges::sort(serving);
   }
   const Destination& wanted = move.spec.destination;
-  const bool already =
-      serves && (wanted.automatic || wanted.devices == Sorted(serving));
+  // Not when one of them has failed.
+  const bool already = serves &&
+                       table.Serving(*found->second).size() == serving.size() &&
+                       (wanted.automatic || wanted.devices == serving);
 
   switch (move.kind) {
     case MoveKind::kLoad:
@@ -237,6 +235,9 @@ void Mover::Work::RunLoop() {
     }
     EndStep(*move, MoveStep::kQueue);
     absl::Status status = Run(*move);
+    for (const Device* device : rooms.devices.devices()) {
+      if (!status.ok()) rooms.table.AskHealth(*device);
+    }
     End(std::move(move), std::move(status));
   }
 }

@@ -188,6 +188,7 @@ ModelService::Unary* ModelService::ListDevices(Context* context, const Bytes*,
   v1::ListDevicesResponse answer;
   const std::vector<ModelSnapshot> models = rooms_.table.List();
   for (Device* device : rooms_.devices.devices()) {
+    rooms_.table.AskHealth(*device);  // Who looks at it may be the first to.
     v1::Device& message = *answer.add_devices();
     EncodeDevice(*device, rooms_, message);
     for (const ModelSnapshot& model : models) {

@@ -77,13 +77,6 @@ class SeriesCache {
   absl::flat_hash_map<std::string, ModelSeries> series_ ABSL_GUARDED_BY(mutex_);
 };
 
-struct Place {
-  explicit Place(const Device& device_in) : device(device_in) {}
-
-  const Device& device;
-  RequestQueue queue;
-};
-
 // A request that ran: the result may be views of what the pin holds.
 struct Execution {
   ModelTable::Pin pin;
@@ -109,11 +102,11 @@ struct Scheduler::Lanes {
   bool RunHere(InferRequest& request);
   void End(InferRequest& request, const absl::StatusOr<InferAnswer>& answer);
   void CountEnd();
-  RequestQueue& QueueOf(DeviceId device) { return places.at(device).queue; }
+  RequestQueue& QueueOf(DeviceId device) { return queues.at(device); }
 
   ModelTable& table;
   SeriesCache series_cache;
-  std::map<DeviceId, Place> places;
+  std::map<DeviceId, RequestQueue> queues;
   std::atomic<size_t> turns{0};  // Whose turn it is among equals.
 
   // Not ended yet. Counted up before `draining` is read, so that whoever sets
@@ -131,7 +124,7 @@ Scheduler::Scheduler(const std::vector<Device*>& devices, int lanes_per_device,
                      ModelTable& table, Metrics& metrics)
     : lanes_(std::make_unique<Lanes>(table, metrics)) {
   for (const Device* device : devices) {
-    lanes_->places.try_emplace(device->id(), *device);
+    lanes_->queues.try_emplace(device->id());
   }
   for (const Device* device : devices) {
     for (int i = 0; i < lanes_per_device; ++i) {
@@ -144,7 +137,7 @@ Scheduler::Scheduler(const std::vector<Device*>& devices, int lanes_per_device,
 
 Scheduler::~Scheduler() {
   Drain(absl::InfiniteDuration());
-  for (auto& [device, place] : lanes_->places) place.queue.Close();
+  for (auto& [device, queue] : lanes_->queues) queue.Close();
   lanes_->workers.clear();
 }
 
@@ -171,8 +164,8 @@ void Scheduler::Submit(InferRequest& request) {
 
 void Scheduler::Cancel(InferRequest& request) {
   request.cancelled_ = true;
-  for (auto& [device, place] : lanes_->places) {
-    if (!place.queue.Remove(request)) continue;
+  for (auto& [device, queue] : lanes_->queues) {
+    if (!queue.Remove(request)) continue;
     lanes_->End(request, lanes_->GivenUp(request));
     return;
   }
@@ -182,31 +175,26 @@ void Scheduler::Cancel(InferRequest& request) {
 // the request is not known to be short or no lane is idle.
 bool Scheduler::Lanes::RunHere(InferRequest& request) {
   if (request.admission.recent_run() >= kShortRunMax) return false;
-  const auto found = places.find(kCpu);
-  if (found == places.end() || !found->second.queue.Borrow()) return false;
-  RunOne(request, kCpu, &found->second.queue);
+  const auto found = queues.find(kCpu);
+  if (found == queues.end() || !found->second.Borrow()) return false;
+  RunOne(request, kCpu, &found->second);
   return true;
 }
 
 // To the device with the least to do of those that serve the model, in turn
-// when several have as little; not to one that has failed, which would end its
-// requests quickest, while another has not.
+// when several have as little.
 absl::Status Scheduler::Lanes::Route(InferRequest& request) {
   const ModelTable::Devices devices = table.Where(request.admission);
-  if (devices.empty()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "model \"", request.admission.model(), "\": no device serves it now"));
-  }
+  if (devices.empty()) return table.WhyNowhere(request.admission);
   DeviceId chosen = devices.front();
   if (devices.size() > 1) {
     const size_t turn = turns++;
-    std::pair<bool, size_t> least(true, std::numeric_limits<size_t>::max());
+    size_t least = std::numeric_limits<size_t>::max();
     for (size_t i = 0; i < devices.size(); ++i) {
       const DeviceId device = devices[(turn + i) % devices.size()];
-      const Place& place = places.at(device);
-      const std::pair now(!place.device.Health().ok(), place.queue.load());
-      if (now >= least) continue;
-      least = now;
+      const size_t load = QueueOf(device).load();
+      if (load >= least) continue;
+      least = load;
       chosen = device;
     }
   }
@@ -337,8 +325,8 @@ bool Scheduler::Drain(absl::Duration limit) {
     }
   }
   bool all_ran = lanes_->accepted == 0;
-  for (auto& [device, place] : lanes_->places) {
-    for (InferRequest* request : place.queue.TakeAll()) {
+  for (auto& [device, queue] : lanes_->queues) {
+    for (InferRequest* request : queue.TakeAll()) {
       lanes_->End(*request, absl::UnavailableError(
                                 "the server stopped before this request ran; "
                                 "use another"));

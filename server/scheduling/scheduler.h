@@ -18,7 +18,8 @@
 // Units:    absl times.
 // Fails:    through Done: NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED as
 //           ModelTable; DEADLINE_EXCEEDED on leaving the queue too late;
-//           CANCELLED; UNAVAILABLE while draining; what Instance::Run says.
+//           CANCELLED; UNAVAILABLE while draining, or when the model's devices
+//           have failed; what Instance::Run says.
 // Limits:   ModelTable::Options::requests_max requests a model.
 
 #ifndef SERVER_SCHEDULING_SCHEDULER_H_

@@ -44,6 +44,17 @@ TEST_F(SimFaultsTest, FailsOneCopyAndGoesOn) {
   EXPECT_THAT(faults_.OnCopy(10).status, IsOk());
 }
 
+TEST_F(SimFaultsTest, AKernelThatAssertsEndsTheDeviceAndNoCopyCountsForIt) {
+  faults_.OnKernel();
+  faults_.Inject({.kind = Kind::kAssert});
+  EXPECT_THAT(faults_.OnCopy(10).status, IsOk());
+  EXPECT_FALSE(faults_.OnAllocation());
+  EXPECT_THAT(faults_.health(), IsOk());
+  faults_.OnKernel();
+  EXPECT_THAT(faults_.health(), StatusIs(absl::StatusCode::kInternal));
+  EXPECT_THAT(faults_.OnCopy(10).status, StatusIs(absl::StatusCode::kInternal));
+}
+
 TEST_F(SimFaultsTest, FailsTheDeviceAtTheByteTold) {
   faults_.Inject({.kind = Kind::kFailDevice, .after_bytes = 25});
   EXPECT_EQ(faults_.OnCopy(10).good_bytes, 10u);

@@ -12,6 +12,7 @@ PARTS=(
   "plugin       90 Checked/DeviceSuite.*"
   "move         30 MovingModelTest.MovesOnceAndAnswersThere"
   "assert       30 EndOfDeviceTest.IsNotTheEndOfTheDaemon"
+  "health       30 EndOfDeviceTest.IsSeenByHealthAndModelsGoOnElsewhere"
   "daemon       30 DaemonTest.*"
   "answers     120 All/ModelsTest.AnswersThere*"
   "state        30 All/ModelsTest.CarriesItsState*"

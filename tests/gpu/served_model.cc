@@ -67,11 +67,12 @@ absl::StatusOr<Answer> Ask(TestPool& pool, const std::string& model,
   ModelTable::Pin pin;
   while (!pin) {
     const ModelTable::Devices devices = pool.table->Where(*admission);
-    if (!devices.empty()) pin = pool.table->PinOn(*admission, devices.front());
+    if (devices.empty()) return pool.table->WhyNowhere(*admission);
+    pin = pool.table->PinOn(*admission, devices.front());
   }
   const std::vector<NamedValue> named = ToInputs(snapshot->signature, inputs);
   auto result = pin.instance().Run(named);
-  if (!result.ok()) return result.status();
+  if (!result.ok()) return pin.Explain(named, result.status());
   if (pin.wants_exemplar()) pool.table->Learn(pin, named, result->outputs());
   Answer answer{.device = pin.device(), .numbers = {}};
   for (const NamedValue& output : result->outputs()) {

@@ -296,6 +296,51 @@ TEST_F(SchedulerTest, AReplicaOnAFailedDeviceGetsNothing) {
   }
 }
 
+TEST_F(SchedulerTest, WhatWaitsForADeviceThatFailsFollowsToAnother) {
+  ASSERT_THAT(pool_.Migrate("twice", {"sim:0", "sim:1"}), IsOk());
+  std::promise<void> hold[2];
+  FloatRequest running[2] = {FloatRequest("twice", 3),
+                             FloatRequest("twice", 3)};
+  for (int i : {0, 1}) {
+    running[i].hold = &hold[i];
+    SubmitAndAwaitRun(running[i]);
+  }
+  std::vector<std::unique_ptr<FloatRequest>> waiting;  // Two for each device.
+  for (int i = 0; i < 4; ++i) {
+    waiting.push_back(std::make_unique<FloatRequest>("twice", 3));
+    scheduler_->Submit(*waiting.back());
+  }
+  pool_.sim(0).Inject({.kind = SimFault::Kind::kAssert});
+  for (int i : {0, 1}) hold[i].set_value();
+  int failed = 0;
+  for (const auto& request : waiting) {
+    const auto answer = request->end.get();
+    if (answer.ok()) {
+      EXPECT_EQ(answer->device, "sim:1");
+    } else {
+      EXPECT_THAT(answer, StatusIs(absl::StatusCode::kInternal));
+      ++failed;
+    }
+  }
+  EXPECT_EQ(failed, 1);  // Whose kernel asserted.
+  for (FloatRequest& request : running) EXPECT_THAT(request.end.get(), IsOk());
+}
+
+TEST_F(SchedulerTest, RefusesAtOnceWhenTheOnlyDeviceHasFailed) {
+  ASSERT_THAT(pool_.Migrate("twice", {"sim:0"}), IsOk());
+  pool_.sim(0).Inject({.kind = SimFault::Kind::kAssert});
+  FloatRequest asserting("twice", 3);
+  scheduler_->Submit(asserting);
+  EXPECT_THAT(asserting.end.get(), StatusIs(absl::StatusCode::kInternal));
+  FloatRequest next("twice", 3);
+  scheduler_->Submit(next);
+  EXPECT_THAT(next.end.get(), StatusIs(absl::StatusCode::kUnavailable));
+  ASSERT_THAT(pool_.Migrate("twice", {"cpu"}), IsOk());
+  FloatRequest moved("twice", 3);
+  scheduler_->Submit(moved);
+  EXPECT_THAT(moved.end.get(), IsOk());
+}
+
 TEST_F(SchedulerTest, ADrainLetsAcceptedRequestsRun) {
   std::promise<void> hold;
   FloatRequest running("twice", 3);

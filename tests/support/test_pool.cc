@@ -76,6 +76,7 @@ absl::StatusOr<float> TestPool::Run(const std::string& name, float x) {
   ModelTable::Pin pin;
   while (!pin) {
     const ModelTable::Devices devices = table->Where(*admission);
+    if (devices.empty()) return table->WhyNowhere(*admission);
     pin = table->PinOn(*admission, devices.front());
   }
   const std::vector<NamedValue> inputs = {
@@ -84,7 +85,7 @@ absl::StatusOr<float> TestPool::Run(const std::string& name, float x) {
                             .shape = {1},
                             .bytes = std::as_bytes(std::span(&x, 1))}}}};
   auto result = pin.instance().Run(inputs);
-  if (!result.ok()) return result.status();
+  if (!result.ok()) return pin.Explain(inputs, result.status());
   if (pin.wants_exemplar()) table->Learn(pin, inputs, result->outputs());
   const auto& tensor =
       std::get<TensorView>(result->outputs().front().value.value);

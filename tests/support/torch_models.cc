@@ -111,6 +111,16 @@ void SaveTextModel(const std::string& path) {
   module.save(path);
 }
 
+void SaveLookupModel(const std::string& path, int64_t rows) {
+  torch::jit::Module module("Lookup");
+  module.register_parameter("weight", torch::arange(rows, torch::kFloat),
+                            false);
+  module.define(
+      "def forward(self, x):\n"
+      "    return torch.index_select(self.weight, 0, x.long())\n");
+  module.save(path);
+}
+
 void SaveThrowingModel(const std::string& path) {
   torch::jit::Module module("Throwing");
   module.register_parameter("weight", torch::zeros({16}), false);

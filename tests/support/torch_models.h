@@ -55,6 +55,10 @@ void SaveMatrixModel(const std::string& path);
 // forward(text: str, scale: float = 1.0) = text.
 void SaveTextModel(const std::string& path);
 
+// forward(x) = the whole number that is nearest below x, from a table of
+// `rows`: on a GPU a kernel asserts when it has no such row.
+void SaveLookupModel(const std::string& path, int64_t rows);
+
 // forward raises AssertionError("no thanks").
 void SaveThrowingModel(const std::string& path);
 
