@@ -86,6 +86,7 @@ struct Model {
   std::vector<std::string> serving_on;
   std::vector<DeviceBytes> bytes;
   uint64_t weight_bytes = 0;
+  uint64_t activation_peak_bytes = 0;
   bool stateful = false;
   Signature signature;
   std::optional<MoveProgress> move;

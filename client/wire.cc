@@ -248,6 +248,7 @@ Model FromWire(const v1::Model& message) {
         {.device = bytes.device(), .size_bytes = bytes.size_bytes()});
   }
   model.weight_bytes = message.weight_bytes();
+  model.activation_peak_bytes = message.activation_peak_bytes();
   model.stateful = message.stateful();
   model.signature = ToSignature(message.signature());
   if (message.has_move()) {

@@ -60,6 +60,7 @@ struct Config {
   uint64_t host_retain_bytes = 0;
   size_t models_max = 0;
   bool exit_on_device_loss = false;
+  uint64_t activation_bytes_max = 0;  // 0: DefaultActivationLimit.
 
   // Every setting as it was given, for Describe.
   struct Setting {

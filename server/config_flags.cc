@@ -274,6 +274,15 @@ constexpr std::array kFlags = {
          [](const std::string& value, Config& config) {
            return ParseSize(value, 0, kMiB * kMiB, config.host_retain_bytes);
          }},
+    Flag{"activation-bytes-max", "BYTES", "", Uses::kOnce,
+         "Host memory that the code of all models may hold at a time beside "
+         "their weights, 16MiB to 1TiB. Default: three quarters of what the "
+         "machine or the container has left beside the devices' budgets, a "
+         "sixteenth of all at least.",
+         [](const std::string& value, Config& config) {
+           return ParseSize(value, 16 * kMiB, kMiB * kMiB,
+                            config.activation_bytes_max);
+         }},
     Flag{"models-max", "COUNT", "1024", Uses::kOnce,
          "Models known at a time, 1 to 100000.",
          [](const std::string& value, Config& config) {

@@ -16,6 +16,8 @@
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
 #include "server/devices/cuda_plugin.h"
+#include "server/devices/host_memory.h"
+#include "server/executors/activation_budget.h"
 #include "server/executors/program.h"
 #include "server/executors/sim_backend.h"
 #include "server/executors/torch_version.h"
@@ -68,6 +70,7 @@ struct Daemon::Rooms {
                  DeviceLost(device, why);
                }}) {}
 
+  absl::Status LimitActivations() const;
   void DeviceLost(DeviceId device, const absl::Status& why);
   void TellHealth() ABSL_LOCKS_EXCLUDED(mutex);
   void CollectDevices(GaugeSink& sink);
@@ -119,6 +122,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(
   for (const Device* device : rooms.devices->devices()) {
     RETURN_IF_ERROR(TryLibTorchOn(*device));
   }
+  RETURN_IF_ERROR(rooms.LimitActivations());
   ASSIGN_OR_RETURN(
       rooms.weights,
       WeightStore::Create(*rooms.devices, config.host_retain_bytes));
@@ -256,6 +260,21 @@ DevicePool& Daemon::devices() { return *rooms_->devices; }
 ModelTable& Daemon::table() { return rooms_->table; }
 Metrics& Daemon::metrics() { return rooms_->metrics; }
 
+absl::Status Daemon::Rooms::LimitActivations() const {
+  const uint64_t host_bytes = HostMemoryBytes();
+  uint64_t limit_bytes = config.activation_bytes_max;
+  if (limit_bytes == 0) {
+    ASSIGN_OR_RETURN(limit_bytes,
+                     DefaultActivationLimit(host_bytes, devices->devices()));
+  }
+  SetActivationLimit(limit_bytes);
+  Log(LogLevel::kInfo, "activations limited",
+      {{"limit_bytes", limit_bytes},
+       {"host_bytes", host_bytes},
+       {"from", config.activation_bytes_max == 0 ? "default" : "setting"}});
+  return absl::OkStatus();
+}
+
 void Daemon::Rooms::DeviceLost(DeviceId device, const absl::Status& why) {
   Log(LogLevel::kError, "device lost",
       {{"device", device.ToString()}, {"error", std::string(why.message())}});
@@ -292,11 +311,18 @@ void Daemon::Rooms::CollectModels(GaugeSink& sink) const {
     ++in_state[static_cast<size_t>(model.state)];
     sink.Set(kQueueRequests, {model.name},
              static_cast<double>(model.queued_requests));
+    sink.Set(kModelActivationPeakBytes, {model.name},
+             static_cast<double>(model.activation_peak_bytes));
     for (const auto& [device, size_bytes] : model.bytes) {
       sink.Set(kModelBytes, {model.name, device.ToString()},
                static_cast<double>(size_bytes));
     }
   }
+  const ActivationUsage activations = ActivationsInUse();
+  sink.Set(kActivationUsedBytes, {},
+           static_cast<double>(activations.used_bytes));
+  sink.Set(kActivationLimitBytes, {},
+           static_cast<double>(activations.limit_bytes));
   for (const ModelState state : kStates) {
     sink.Set(kModels, {StateName(state)}, in_state[static_cast<size_t>(state)]);
   }

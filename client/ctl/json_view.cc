@@ -65,6 +65,7 @@ Json ToJson(const Model& model) {
           {"serving_on", model.serving_on},
           {"bytes", std::move(bytes)},
           {"weight_bytes", model.weight_bytes},
+          {"activation_peak_bytes", model.activation_peak_bytes},
           {"stateful", model.stateful},
           {"signature", SignatureJson(model.signature)},
           {"move", ProgressJson(model.move)},

@@ -111,6 +111,7 @@ std::string ModelsView(const std::vector<Model>& models) {
                           {"STATE"},
                           {"ON"},
                           {"WEIGHTS", true},
+                          {"ACTIVATIONS", true},
                           {"IN MEMORY"},
                           {"PATH"},
                           {"NOTE"}}};
@@ -120,7 +121,8 @@ std::string ModelsView(const std::vector<Model>& models) {
     table.rows.push_back(
         {{model.name, model.version > 0 ? absl::StrCat(model.version) : "",
           model.state, On(model), FormatBytes(model.weight_bytes),
-          Memory(model), model.path, model.stateful ? "stateful" : ""},
+          FormatBytes(model.activation_peak_bytes), Memory(model), model.path,
+          model.stateful ? "stateful" : ""},
          note});
   }
   return RenderTable(table);

@@ -77,6 +77,7 @@ absl::StatusOr<RunResult> Instance::Run(std::span<const NamedValue> inputs) {
   Module& module = *module_;
   const ProgramCode& code = module.code;
   const c10::InferenceMode inference;
+  const ActivationScope scope(code.account);
   RunResult result;
   result.holder_ = std::make_unique<RunResult::Holder>();
   try {
@@ -117,6 +118,7 @@ absl::Status Instance::CarryStateFrom(const Instance& other) {
   INVARIANT(&to.code == &from.code);
   if (!to.code.state.stateful || &to == &from) return absl::OkStatus();
   const c10::InferenceMode inference;
+  const ActivationScope scope(to.code.account);
   try {
     {
       const c10::OptionalDeviceGuard guard(Accelerator(from.torch_device));

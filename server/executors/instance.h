@@ -12,7 +12,8 @@
 // Units:    bytes.
 // Fails:    INVALID_ARGUMENT naming the argument that does not fit;
 //           INTERNAL when the program threw, with its message;
-//           RESOURCE_EXHAUSTED when the device ran out of memory in forward.
+//           RESOURCE_EXHAUSTED when the device ran out of memory in forward, or
+//           the host's budget for activations did.
 
 #ifndef SERVER_EXECUTORS_INSTANCE_H_
 #define SERVER_EXECUTORS_INSTANCE_H_

@@ -85,7 +85,8 @@ StateLayout LayOutState(const StateFacts& state, const c10::IValue& self,
 
 // Takes the range when all went well. May throw.
 ProgramCode MakeCode(const TorchScriptArchive& archive, ImageRange& range,
-                     LoadedModule module) {
+                     LoadedModule module,
+                     c10::intrusive_ptr<ActivationAccount> account) {
   const c10::InferenceMode inference;
   torch::jit::Function* forward = module.object->type()->findMethod("forward");
   if (forward == nullptr || !forward->isGraphFunction()) {
@@ -112,7 +113,8 @@ ProgramCode MakeCode(const TorchScriptArchive& archive, ImageRange& range,
                      .signature = SchemaSignature(forward->getSchema()),
                      .state = std::move(state),
                      .state_layout = std::move(state_layout),
-                     .plan = std::move(plan)};
+                     .plan = std::move(plan),
+                     .account = std::move(account)};
 }
 
 }  // namespace
@@ -123,13 +125,15 @@ Program::~Program() = default;
 absl::StatusOr<std::unique_ptr<Program::Code>> Program::Compile(
     const TorchScriptArchive& archive, ImageRange& range, bool filled,
     std::stop_token stop) {
+  auto account = c10::make_intrusive<ActivationAccount>();
+  const ActivationScope scope(account);
   absl::StatusOr<std::optional<LoadedModule>> module =
       LoadModule(archive, range, filled, std::move(stop));
   if (!module.ok()) return InProgramFile(archive, module.status());
   if (!module->has_value()) return nullptr;
   try {
-    return std::unique_ptr<Code>(
-        new Code{MakeCode(archive, range, **std::move(module))});
+    return std::unique_ptr<Code>(new Code{
+        MakeCode(archive, range, **std::move(module), std::move(account))});
   } catch (...) {
     return InProgramFile(
         archive, CurrentExceptionStatus(absl::StatusCode::kInvalidArgument,
@@ -169,6 +173,7 @@ absl::StatusOr<std::unique_ptr<Instance>> Program::Bind(
   INVARIANT(weights.size_bytes() >= code_->code.image_bytes);
   INVARIANT((state == nullptr ? 0 : state->size_bytes()) >= state_bytes());
   INVARIANT(state == nullptr || &state->device() == &weights.device());
+  const ActivationScope scope(code_->code.account);
   auto module = std::make_unique<Instance::Module>(code_->code, weights, state);
   RETURN_IF_ERROR(module->Bind());
   return std::unique_ptr<Instance>(new Instance(std::move(module)));
@@ -183,5 +188,9 @@ uint64_t Program::state_bytes() const {
 }
 
 bool Program::ran_code_at_load() const { return code_->code.module.ran_code; }
+
+uint64_t Program::activation_peak_bytes() const {
+  return code_->code.account->peak_bytes();
+}
 
 }  // namespace ferry

@@ -17,6 +17,7 @@
 // Units:    bytes.
 // Fails:    INVALID_ARGUMENT when the file is not a program that LibTorch
 //           understands, or when it uses a forbidden operator (named);
+//           RESOURCE_EXHAUSTED when its code asks for too much host memory;
 //           FAILED_PRECONDITION from Bind when the program cannot live on that
 //           kind of device (for example, packed quantised weights);
 //           CANCELLED when `stop` asked while the file's own code
@@ -77,6 +78,10 @@ class Program {
   // Load ran code of the file's own (__setstate__), which may have written to
   // the host copy.
   bool ran_code_at_load() const;
+
+  // The most host memory that the file's code has held at a time, since its
+  // load began: see activation_account.h.
+  uint64_t activation_peak_bytes() const;
 
  private:
   struct Code;

@@ -11,6 +11,7 @@
 
 #include <torch/csrc/jit/runtime/interpreter.h>
 
+#include "server/executors/activation_account.h"
 #include "server/executors/forward_arguments.h"
 #include "server/executors/image_range.h"
 #include "server/executors/module_loader.h"
@@ -32,6 +33,8 @@ struct ProgramCode {
   StateLayout state_layout;
   // When nothing is baked into the graph, all instances run this.
   std::optional<torch::jit::Code> plan;
+  // Of all that this code allocates, in every instance.
+  c10::intrusive_ptr<ActivationAccount> account;
 };
 
 struct Program::Code {

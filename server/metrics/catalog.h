@@ -68,6 +68,22 @@ inline constexpr MetricRow kModelBytes = {
     MetricType::kGauge,
     "Bytes of a model's weights on a device.",
     {"model", "device"}};
+inline constexpr MetricRow kModelActivationPeakBytes = {
+    "ferry_model_activation_peak_bytes",
+    MetricType::kGauge,
+    "The most host memory that a model's code has held at a time since its "
+    "load.",
+    {"model"}};
+inline constexpr MetricRow kActivationUsedBytes = {
+    "ferry_activation_used_bytes",
+    MetricType::kGauge,
+    "Host memory that the code of all models holds now.",
+    {}};
+inline constexpr MetricRow kActivationLimitBytes = {
+    "ferry_activation_limit_bytes",
+    MetricType::kGauge,
+    "The most of it, --activation-bytes-max.",
+    {}};
 inline constexpr MetricRow kDeviceCapacityBytes = {
     "ferry_device_capacity_bytes",
     MetricType::kGauge,

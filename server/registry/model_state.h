@@ -87,6 +87,7 @@ struct ModelSnapshot {
   // By device, exact; the cpu is host memory.
   std::vector<std::pair<DeviceId, uint64_t>> bytes;
   uint64_t weight_bytes = 0;
+  uint64_t activation_peak_bytes = 0;
   bool stateful = false;
   Signature signature;
   std::optional<MoveProgress> move;

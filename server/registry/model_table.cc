@@ -219,6 +219,8 @@ ModelSnapshot ModelTable::SnapshotOf(const ModelRecord& record) const {
   if (record.loaded != nullptr) {
     snapshot.weight_bytes = record.loaded->host.size_bytes();
     snapshot.stateful = record.loaded->program->stateful();
+    snapshot.activation_peak_bytes =
+        record.loaded->program->activation_peak_bytes();
   }
   snapshot.signature = record.signature;
   if (const MoveMark* move = record.move; move != nullptr) {
@@ -341,6 +343,10 @@ absl::Status ModelTable::Pin::CheckOutputs(
 
 absl::Status ModelTable::Pin::Explain(std::span<const NamedValue> inputs,
                                       const absl::Status& failed) const {
+  if (absl::IsResourceExhausted(failed)) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(Quoted(record_->name), ": ", failed.message()));
+  }
   if (!absl::IsInternal(failed) || !table_->AskHealth(instance().device())) {
     return failed;
   }

@@ -85,6 +85,7 @@ void EncodeModel(const ModelSnapshot& model, v1::Model& message) {
     bytes.set_size_bytes(size_bytes);
   }
   message.set_weight_bytes(model.weight_bytes);
+  message.set_activation_peak_bytes(model.activation_peak_bytes);
   message.set_stateful(model.stateful);
   EncodeSignature(model.signature, *message.mutable_signature());
   if (model.move.has_value()) {

@@ -28,6 +28,7 @@ v1::Model FakeModel(const std::string& name) {
   model.set_path(name + "/1/model.pt");
   model.add_serving_on("cpu");
   model.set_weight_bytes(kModelBytes);
+  model.set_activation_peak_bytes(96 << 20);
   v1::DeviceBytes& bytes = *model.add_bytes();
   bytes.set_device("cpu");
   bytes.set_size_bytes(kModelBytes);

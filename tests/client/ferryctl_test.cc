@@ -102,12 +102,12 @@ TEST_F(FerryctlTest, ModelsIsATable) {
   server_.Put(cold);
   EXPECT_EQ(
       Run({"models"}).out,
-      "NAME  VERSION  STATE    ON   WEIGHTS  IN MEMORY    PATH            "
-      "NOTE\n"
-      "cold           COLD     -        0 B\n"
+      "NAME  VERSION  STATE    ON   WEIGHTS  ACTIVATIONS  IN MEMORY    PATH   "
+      "         NOTE\n"
+      "cold           COLD     -        0 B          0 B\n"
       "  last error: no such file\n"
-      "vad         1  SERVING  cpu  2.0 MiB  cpu 2.0 MiB  vad/1/model.pt  "
-      "stateful\n");
+      "vad         1  SERVING  cpu  2.0 MiB     96.0 MiB  cpu 2.0 MiB  "
+      "vad/1/model.pt  stateful\n");
   EXPECT_EQ(Run({"models", "--names"}).out, "cold\nvad\n");
 }
 

@@ -11,10 +11,10 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 PARTS=(
   "plugin       90 Checked/DeviceSuite.*"
   "move         30 MovingModelTest.MovesOnceAndAnswersThere"
-  "assert       30 EndOfDeviceTest.IsNotTheEndOfTheDaemon"
-  "health       30 EndOfDeviceTest.IsSeenByHealthAndModelsGoOnElsewhere"
+  "assert       20 EndOfDeviceTest.IsNotTheEndOfTheDaemon"
+  "health       20 EndOfDeviceTest.IsSeenByHealthAndModelsGoOnElsewhere"
   "daemon       30 DaemonTest.*"
-  "answers     120 All/ModelsTest.AnswersThere*"
+  "answers     110 All/ModelsTest.AnswersThere*"
   "state        30 All/ModelsTest.CarriesItsState*"
   "moving       60 MovingModelTest.AnswersEveryRequest*:MovingModelTest.MovesAGibibyte*"
   "rates        45 RatesTest.*"

@@ -10,7 +10,7 @@
 #include "tests/integration/test_daemon.h"
 #include "tests/support/status_matchers.h"
 
-namespace ferry {
+namespace ferry::device_loss_test {
 namespace {
 
 using absl::StatusCode;
@@ -112,4 +112,4 @@ TEST(DeviceLossDeathTest, EndsTheProcessWithOneWhenToldTo) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::device_loss_test

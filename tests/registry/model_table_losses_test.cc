@@ -11,7 +11,7 @@
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_pool.h"
 
-namespace ferry {
+namespace ferry::model_table_losses_test {
 namespace {
 
 using absl::StatusCode;
@@ -134,4 +134,4 @@ TEST_F(ModelTableLossesTest, AMoveThatFailsTellsOfItsDevice) {
 }
 
 }  // namespace
-}  // namespace ferry
+}  // namespace ferry::model_table_losses_test

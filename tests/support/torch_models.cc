@@ -121,6 +121,33 @@ void SaveLookupModel(const std::string& path, int64_t rows) {
   module.save(path);
 }
 
+void SaveGreedyModel(const std::string& path) {
+  torch::jit::Module module("Greedy");
+  module.register_parameter("weight", torch::zeros({16}), false);
+  module.define(
+      "def forward(self, x):\n"
+      "    y = torch.zeros([int(x.sum()) * 1048576], dtype=0)\n"
+      "    return x + y[0]\n");
+  module.save(path);
+}
+
+void SaveGreedyLoadModel(const std::string& path, int64_t mebibytes) {
+  torch::jit::Module module("GreedyLoad");
+  module.register_attribute("training", c10::BoolType::get(), false);
+  module.register_attribute("weight", c10::TensorType::get(), torch::ones({1}));
+  module.register_attribute("bytes", c10::IntType::get(), mebibytes << 20);
+  module.define(
+      "def forward(self, x):\n"
+      "    return x\n"
+      "def __getstate__(self) -> Tuple[Tensor, int, bool]:\n"
+      "    return (self.weight, self.bytes, self.training)\n"
+      "def __setstate__(self, state: Tuple[Tensor, int, bool]) -> None:\n"
+      "    self.weight = torch.zeros([state[1]], dtype=0)[:1]\n"
+      "    self.bytes = state[1]\n"
+      "    self.training = state[2]\n");
+  module.save(path);
+}
+
 void SaveThrowingModel(const std::string& path) {
   torch::jit::Module module("Throwing");
   module.register_parameter("weight", torch::zeros({16}), false);

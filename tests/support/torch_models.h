@@ -59,6 +59,12 @@ void SaveTextModel(const std::string& path);
 // `rows`: on a GPU a kernel asserts when it has no such row.
 void SaveLookupModel(const std::string& path, int64_t rows);
 
+// forward(x) = x, and takes sum(x) MiB of host memory for a moment.
+void SaveGreedyModel(const std::string& path);
+
+// forward(x) = x; its __setstate__ takes `mebibytes` of host memory.
+void SaveGreedyLoadModel(const std::string& path, int64_t mebibytes);
+
 // forward raises AssertionError("no thanks").
 void SaveThrowingModel(const std::string& path);
 

@@ -1,0 +1,40 @@
+// The default limit of activations, for machines and devices of given sizes.
+
+#include "server/executors/activation_budget.h"
+
+#include <memory>
+
+#include <gtest/gtest.h>
+
+#include "server/devices/cpu_device.h"
+#include "server/devices/sim_device.h"
+#include "tests/support/status_matchers.h"
+
+namespace ferry::activation_budget_test {
+namespace {
+
+constexpr uint64_t kGiB = uint64_t{1} << 30;
+
+TEST(DefaultActivationLimitTest, IsThreeQuartersOfWhatTheWeightsLeave) {
+  CpuDevice cpu(8 * kGiB);
+  EXPECT_EQ(*DefaultActivationLimit(16 * kGiB, {&cpu}), 6 * kGiB);
+  // Whose activations are in host memory too.
+  const auto sim = *SimDevice::Create({.capacity_bytes = kGiB});
+  EXPECT_EQ(*DefaultActivationLimit(16 * kGiB, {&cpu, sim.get()}),
+            (16 - 8 - 1 - 1) * kGiB / 4 * 3);
+}
+
+TEST(DefaultActivationLimitTest, IsASixteenthWhereTheWeightsLeaveLess) {
+  CpuDevice cpu(16 * kGiB);
+  EXPECT_EQ(*DefaultActivationLimit(16 * kGiB, {&cpu}), kGiB);
+  CpuDevice more(64 * kGiB);
+  EXPECT_EQ(*DefaultActivationLimit(16 * kGiB, {&more}), kGiB);
+}
+
+TEST(DefaultActivationLimitTest, WantsToKnowHowMuchMemoryThereIs) {
+  EXPECT_THAT(DefaultActivationLimit(0, {}),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+}  // namespace
+}  // namespace ferry::activation_budget_test
