@@ -33,6 +33,9 @@
 namespace ferry {
 namespace {
 
+// Of the limit of activations, the part that freed blocks may keep.
+constexpr uint64_t kActivationsKept = 4;
+
 constexpr absl::Duration kShutdownMax = absl::Seconds(1);
 
 // The cpu, and every GPU there is. Nobody asked for these: GPUs that cannot be
@@ -267,7 +270,7 @@ absl::Status Daemon::Rooms::LimitActivations() const {
     ASSIGN_OR_RETURN(limit_bytes,
                      DefaultActivationLimit(host_bytes, devices->devices()));
   }
-  SetActivationLimit(limit_bytes);
+  SetActivationLimit(limit_bytes, limit_bytes / kActivationsKept);
   Log(LogLevel::kInfo, "activations limited",
       {{"limit_bytes", limit_bytes},
        {"host_bytes", host_bytes},

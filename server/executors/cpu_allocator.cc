@@ -1,5 +1,6 @@
 #include "server/executors/cpu_allocator.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <limits>
@@ -14,6 +15,7 @@
 #include "server/base/bytes.h"
 #include "server/executors/activation_account.h"
 #include "server/executors/activation_budget.h"
+#include "server/executors/block_cache.h"
 
 namespace ferry {
 namespace {
@@ -27,38 +29,72 @@ struct BlockHeader {
 static_assert(sizeof(BlockHeader) <= kBlockHeaderBytes);
 
 std::atomic<uint64_t> activation_limit{std::numeric_limits<uint64_t>::max()};
-std::atomic<uint64_t> activation_used{0};
+std::atomic<uint64_t> activation_taken{0};  // In use, or kept.
 
 // Two numbers: a person reads the one, compares the other.
 std::string BothWays(uint64_t size_bytes) {
   return absl::StrCat(FormatBytes(size_bytes), " (", size_bytes, " bytes)");
 }
 
-[[noreturn]] void RefuseBlock(uint64_t size_bytes, uint64_t in_use_bytes) {
+[[noreturn]] void RefuseBlock(uint64_t size_bytes) {
+  const ActivationUsage usage = ActivationsInUse();
   // Without LibTorch's backtrace, which takes longer than many a forward.
   throw c10::OutOfMemoryError(
       absl::StrCat("host memory for activations: ", BothWays(size_bytes),
-                   " asked for, ", BothWays(in_use_bytes), " in use, of ",
-                   BothWays(activation_limit),
+                   " asked for, ", BothWays(usage.used_bytes), " in use, of ",
+                   BothWays(usage.limit_bytes),
                    " at most (--activation-bytes-max)"),
       /*backtrace=*/nullptr);
 }
 
-void ReserveBytes(uint64_t size_bytes, uint64_t counted_bytes) {
-  uint64_t used = activation_used;
+bool TryReserve(uint64_t size_bytes) {
+  uint64_t taken = activation_taken;
   do {
     const uint64_t limit = activation_limit;
-    if (used > limit || counted_bytes > limit - used)
-      RefuseBlock(size_bytes, used);
-  } while (!activation_used.compare_exchange_weak(used, used + counted_bytes));
+    if (taken > limit || size_bytes > limit - taken) return false;
+  } while (!activation_taken.compare_exchange_weak(taken, taken + size_bytes));
+  return true;
+}
+
+void FreeMemory(std::byte* block, uint64_t size_bytes) {
+  c10::free_cpu(block);
+  activation_taken -= size_bytes;
+}
+
+BlockCache& KeptBlocks() {
+  static auto* const kept = new BlockCache(&FreeMemory);  // As the allocator.
+  return *kept;
+}
+
+// A block that is counted already, or may be counted. May throw.
+std::byte* TakeBlock(uint64_t asked_bytes, uint64_t size_bytes) {
+  if (size_bytes >= BlockCache::kBlockBytesMin) {
+    std::byte* const kept = KeptBlocks().Take(size_bytes);
+    if (kept != nullptr) return kept;
+  }
+  while (!TryReserve(size_bytes)) {
+    // What is only kept makes room before anybody is refused.
+    if (size_bytes > activation_limit || !KeptBlocks().Drop(size_bytes)) {
+      RefuseBlock(asked_bytes);
+    }
+  }
+  try {
+    return static_cast<std::byte*>(c10::alloc_cpu(size_bytes));
+  } catch (...) {
+    activation_taken -= size_bytes;
+    throw;
+  }
 }
 
 void FreeBlock(void* data) {
   if (data == nullptr) return;
   auto* const block = static_cast<std::byte*>(data) - kBlockHeaderBytes;
   const BlockHeader header = *reinterpret_cast<const BlockHeader*>(block);
-  c10::free_cpu(block);
-  activation_used -= header.counted_bytes;
+  if (header.counted_bytes >= BlockCache::kBlockBytesMin) {
+    KeptBlocks().Put(block, header.counted_bytes);
+  } else {
+    FreeMemory(block, header.counted_bytes);
+  }
   if (header.account == nullptr) return;
   header.account->Remove(header.counted_bytes);
   c10::raw::intrusive_ptr::decref(header.account);
@@ -69,19 +105,12 @@ class HostAllocator final : public c10::Allocator {
   c10::DataPtr allocate(size_t size_bytes) override {
     const c10::Device cpu(c10::kCPU);
     if (size_bytes == 0) return {nullptr, nullptr, &FreeBlock, cpu};
-    // LibTorch refuses what is negative as a difference of pointers.
+    constexpr uint64_t kSizeMax = std::numeric_limits<ptrdiff_t>::max();
     const uint64_t counted_bytes =
-        size_bytes > std::numeric_limits<ptrdiff_t>::max() - kBlockHeaderBytes
+        size_bytes > kSizeMax - kBlockHeaderBytes
             ? std::numeric_limits<uint64_t>::max()
-            : size_bytes + kBlockHeaderBytes;
-    ReserveBytes(size_bytes, counted_bytes);
-    std::byte* block = nullptr;
-    try {
-      block = static_cast<std::byte*>(c10::alloc_cpu(counted_bytes));
-    } catch (...) {
-      activation_used -= counted_bytes;
-      throw;
-    }
+            : BlockCache::RoundUp(size_bytes) + kBlockHeaderBytes;
+    std::byte* const block = TakeBlock(size_bytes, counted_bytes);
     ActivationAccount* const account = ActivationScope::account();
     if (account != nullptr) {
       account->Add(counted_bytes);
@@ -110,10 +139,17 @@ c10::Allocator& CpuAllocator() {
   return *allocator;
 }
 
-void SetActivationLimit(uint64_t size_bytes) { activation_limit = size_bytes; }
+void SetActivationLimit(uint64_t limit_bytes, uint64_t kept_max_bytes) {
+  activation_limit = limit_bytes;
+  KeptBlocks().SetMax(std::min(kept_max_bytes, limit_bytes));
+}
 
 ActivationUsage ActivationsInUse() {
-  return {.used_bytes = activation_used, .limit_bytes = activation_limit};
+  const uint64_t kept = KeptBlocks().kept_bytes();
+  const uint64_t taken = activation_taken;
+  return {.used_bytes = taken - std::min(taken, kept),
+          .kept_bytes = kept,
+          .limit_bytes = activation_limit};
 }
 
 }  // namespace ferry

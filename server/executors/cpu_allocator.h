@@ -3,7 +3,9 @@
 //
 // How much a forward asks for is often a client's choice, and the kernel grants
 // what the machine does not have and kills the process when it is touched. So
-// the request that would pass the limit ends instead, with the numbers.
+// the request that would pass the limit ends instead, with the numbers. Large
+// blocks that were freed are kept (block_cache.h), within the same budget: they
+// go before anybody is refused.
 //
 // It is in LibTorch's place for the cpu before main(): oneDNN's memory is given
 // back to whichever allocator is there at that moment, so it must be this one
@@ -13,7 +15,8 @@
 //
 // Owns:     one allocator for the process, as LibTorch wants it.
 // Threads:  thread-safe; any thread may free a block.
-// Units:    bytes. Each block counts kBlockHeaderBytes more than was asked for.
+// Units:    bytes. Each block counts kBlockHeaderBytes more than was asked for,
+//           a large one up to an eighth more.
 // Fails:    throws c10::OutOfMemoryError when a block would pass the limit, or
 //           the system has no memory.
 // Limits:   SetActivationLimit(); none until then.

@@ -42,11 +42,11 @@ at::Tensor Bytes(uint64_t size_bytes) {
 class CpuAllocatorTest : public ::testing::Test {
  protected:
   ~CpuAllocatorTest() override {
-    SetActivationLimit(std::numeric_limits<uint64_t>::max());
+    SetActivationLimit(std::numeric_limits<uint64_t>::max(), 0);
   }
   // Beside what is in use now.
   static void LeaveRoomFor(uint64_t size_bytes) {
-    SetActivationLimit(InUse() + size_bytes);
+    SetActivationLimit(InUse() + size_bytes, 0);
   }
 
   const c10::InferenceMode inference_;
@@ -169,8 +169,37 @@ TEST_F(CpuAllocatorTest, RawBlocksAndLazyCopiesAreCountedBack) {
   EXPECT_EQ(InUse(), before);
 }
 
+TEST_F(CpuAllocatorTest, ALargeBlockThatWasFreedIsTheNextOne) {
+  SetActivationLimit(InUse() + 64 * kMiB, 16 * kMiB);
+  const uint64_t before = InUse();
+  at::Tensor tensor = Bytes(8 * kMiB);
+  const void* const first = tensor.data_ptr();
+  tensor.reset();
+  EXPECT_EQ(InUse(), before);
+  EXPECT_EQ(ActivationsInUse().kept_bytes, 8 * kMiB + kBlockHeaderBytes);
+  tensor = Bytes(8 * kMiB);
+  EXPECT_EQ(tensor.data_ptr(), first);
+  EXPECT_EQ(ActivationsInUse().kept_bytes, 0u);
+}
+
+TEST_F(CpuAllocatorTest, WhatIsKeptGoesBeforeAnybodyIsRefused) {
+  SetActivationLimit(InUse() + 16 * kMiB, 16 * kMiB);
+  const uint64_t before = InUse();
+  Bytes(7 * kMiB).reset();
+  Bytes(6 * kMiB).reset();
+  EXPECT_GT(ActivationsInUse().kept_bytes, 13 * kMiB);
+  {
+    const at::Tensor most = Bytes(15 * kMiB);
+    EXPECT_EQ(ActivationsInUse().kept_bytes, 0u);
+  }
+  EXPECT_THROW(Bytes(32 * kMiB), c10::OutOfMemoryError);
+  EXPECT_EQ(InUse(), before);
+  // What could not be had in any case cost nobody what was kept.
+  EXPECT_GT(ActivationsInUse().kept_bytes, 0u);
+}
+
 TEST_F(CpuAllocatorTest, ThreadsTogetherNeverPassTheLimit) {
-  LeaveRoomFor(4 * kMiB);
+  SetActivationLimit(InUse() + 4 * kMiB, kMiB + kMiB / 2);
   const uint64_t before = InUse();
   const uint64_t limit = ActivationsInUse().limit_bytes;
   std::vector<std::unique_ptr<Worker>> workers;
@@ -245,7 +274,7 @@ TEST_F(GreedyModelTest, IsRefusedAndGoesOnWithAllGivenBack) {
       EXPECT_THAT(Ask(model, 8), IsOk());
     }
     EXPECT_EQ(InUse(), before) << device->name();
-    SetActivationLimit(std::numeric_limits<uint64_t>::max());
+    SetActivationLimit(std::numeric_limits<uint64_t>::max(), 0);
   }
 }
 
