@@ -4,6 +4,7 @@
 
 #include "server/base/invariant.h"
 #include "server/executors/graph_walk.h"
+#include "server/executors/host_inputs.h"
 #include "server/executors/ivalue_walk.h"
 #include "server/executors/tree_copy.h"
 
@@ -73,7 +74,9 @@ void BindConstants(torch::jit::Graph& graph, torch::jit::Graph& values,
     const Node& from = **holder++;
     if (IsDevice(*node)) {
       const c10::Device device(node->s(c10::attr::value));
-      if (device.is_meta() || (device.is_cpu() && accelerator_named)) return;
+      if (IsFixedDevice(*node) || device.is_meta() ||
+          (device.is_cpu() && accelerator_named))
+        return;
       node->s_(c10::attr::value, storages.device().str());
     } else if (IsTensor(*node)) {
       const at::Tensor& tensor = from.t(c10::attr::value);

@@ -22,9 +22,10 @@ bool HasBakedConstants(torch::jit::Graph& graph);
 void OwnScalars(torch::jit::Graph& graph);
 
 // Tensors are those of `values`, `graph` itself or one of its copies, and
-// become views of the lease. Devices become the map's own, except that "cpu"
-// beside others is meant: the model was made on an accelerator and computes
-// that part on the host. Throws what CopyTree() throws.
+// become views of the lease. Devices become the map's own, except those that
+// are fixed (host_inputs.h), and that "cpu" beside others is meant: the model
+// was made on an accelerator and computes that part on the host. Throws what
+// CopyTree() throws.
 void BindConstants(torch::jit::Graph& graph, torch::jit::Graph& values,
                    StorageMap& storages);
 

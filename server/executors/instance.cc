@@ -91,7 +91,8 @@ absl::StatusOr<RunResult> Instance::Run(std::span<const NamedValue> inputs) {
         inputs, module.defaults,
         {.device = module.torch_device,
          // What a model keeps outlives its request.
-         .copy_tensors = code.state.writes_inputs || code.state.stateful},
+         .copy_tensors = code.state.writes_inputs || code.state.stateful,
+         .host_inputs = code.signature.host_inputs},
         stack));
     AnswerTensors& tensors = result.holder_->tensors;
     tensors.copy_all = code.state.stateful;

@@ -1,5 +1,6 @@
 #include "server/executors/program.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <ATen/ops/empty.h>
@@ -16,6 +17,8 @@
 #include "server/executors/baked_constants.h"
 #include "server/executors/forward_graph.h"
 #include "server/executors/graph_walk.h"
+#include "server/executors/host_inputs.h"
+#include "server/executors/input_dtypes.h"
 #include "server/executors/instance_module.h"
 #include "server/executors/ivalue_walk.h"
 #include "server/executors/program_code.h"
@@ -83,10 +86,33 @@ StateLayout LayOutState(const StateFacts& state, const c10::IValue& self,
   return layout;
 }
 
+// What the program tells of its inputs, and what else is to stay on the host.
+// Fixes devices in the graph, so it comes before the graph is used.
+Signature MakeSignature(torch::jit::Graph& graph, const c10::IValue& self,
+                        const c10::FunctionSchema& schema,
+                        std::span<const std::string> host_inputs) {
+  Signature signature = SchemaSignature(schema);
+  const auto dtypes = FindInputDtypes(graph, self);
+  for (size_t i = 0; i < dtypes.size(); ++i) {
+    if (!dtypes[i]) continue;
+    signature.inputs[i].datatype = std::string(KServeName(dtypes[i]->dtype));
+    signature.inputs[i].need = dtypes[i]->need;
+  }
+  signature.host_inputs = FindHostInputs(graph, schema);
+  for (const std::string& name : host_inputs) {
+    if (std::ranges::find(signature.host_inputs, name) ==
+        signature.host_inputs.end()) {
+      signature.host_inputs.push_back(name);
+    }
+  }
+  return signature;
+}
+
 // Takes the range when all went well. May throw.
 ProgramCode MakeCode(const TorchScriptArchive& archive, ImageRange& range,
                      LoadedModule module,
-                     c10::intrusive_ptr<ActivationAccount> account) {
+                     c10::intrusive_ptr<ActivationAccount> account,
+                     std::span<const std::string> host_inputs) {
   const c10::InferenceMode inference;
   torch::jit::Function* forward = module.object->type()->findMethod("forward");
   if (forward == nullptr || !forward->isGraphFunction()) {
@@ -96,6 +122,8 @@ ProgramCode MakeCode(const TorchScriptArchive& archive, ImageRange& range,
   const c10::IValue self(module.object);
   const auto graph =
       MakeForwardGraph(self, torch::jit::toGraphFunction(*forward));
+  Signature signature =
+      MakeSignature(*graph, self, forward->getSchema(), host_inputs);
   StateFacts state = AnalyseState(graph);
   StateLayout state_layout = LayOutState(state, self, range, archive.layout());
   OwnScalars(*graph);
@@ -110,7 +138,7 @@ ProgramCode MakeCode(const TorchScriptArchive& archive, ImageRange& range,
                      .module = std::move(module),
                      .graph = graph,
                      .arguments = ForwardArguments(forward->getSchema()),
-                     .signature = SchemaSignature(forward->getSchema()),
+                     .signature = std::move(signature),
                      .state = std::move(state),
                      .state_layout = std::move(state_layout),
                      .plan = std::move(plan),
@@ -124,7 +152,7 @@ Program::~Program() = default;
 
 absl::StatusOr<std::unique_ptr<Program::Code>> Program::Compile(
     const TorchScriptArchive& archive, ImageRange& range, bool filled,
-    std::stop_token stop) {
+    std::stop_token stop, std::span<const std::string> host_inputs) {
   auto account = c10::make_intrusive<ActivationAccount>();
   const ActivationScope scope(account);
   absl::StatusOr<std::optional<LoadedModule>> module =
@@ -132,8 +160,8 @@ absl::StatusOr<std::unique_ptr<Program::Code>> Program::Compile(
   if (!module.ok()) return InProgramFile(archive, module.status());
   if (!module->has_value()) return nullptr;
   try {
-    return std::unique_ptr<Code>(new Code{
-        MakeCode(archive, range, **std::move(module), std::move(account))});
+    return std::unique_ptr<Code>(new Code{MakeCode(
+        archive, range, **std::move(module), std::move(account), host_inputs)});
   } catch (...) {
     return InProgramFile(
         archive, CurrentExceptionStatus(absl::StatusCode::kInvalidArgument,
@@ -143,7 +171,7 @@ absl::StatusOr<std::unique_ptr<Program::Code>> Program::Compile(
 
 absl::StatusOr<std::unique_ptr<Program>> Program::Load(
     const TorchScriptArchive& archive, const WeightSet* host,
-    std::stop_token stop) {
+    std::stop_token stop, std::span<const std::string> host_inputs) {
   const uint64_t size_bytes = archive.layout().size_bytes;
   const bool filled = host != nullptr;
   if (filled) INVARIANT(host->size_bytes() >= size_bytes);
@@ -157,7 +185,7 @@ absl::StatusOr<std::unique_ptr<Program>> Program::Load(
     if (!*all) return nullptr;
   }
   absl::StatusOr<std::unique_ptr<Code>> code =
-      Compile(archive, *range, filled, std::move(stop));
+      Compile(archive, *range, filled, std::move(stop), host_inputs);
   if (!code.ok()) {
     // An error that came of reading zeros for weights says nothing.
     if (range->WasRead()) return nullptr;

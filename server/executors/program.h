@@ -30,7 +30,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <stop_token>
+#include <string>
 
 #include "absl/status/statusor.h"
 
@@ -51,9 +53,11 @@ class Program {
   // `host` is the filled host copy, or null before there is one. Then the
   // answer is null too when the program can only be built over the weights: its
   // own code reads them, or its constants are more than is read early.
+  // `host_inputs` are kept in host memory beside those that the program itself
+  // wants there.
   static absl::StatusOr<std::unique_ptr<Program>> Load(
       const TorchScriptArchive& archive, const WeightSet* host,
-      std::stop_token stop);
+      std::stop_token stop, std::span<const std::string> host_inputs = {});
   ~Program();
 
   Program(const Program&) = delete;
@@ -65,6 +69,7 @@ class Program {
   absl::StatusOr<std::unique_ptr<Instance>> Bind(
       const WeightSet& weights, const WeightSet* state = nullptr) const;
 
+  // What the program tells: no shapes.
   const Signature& signature() const;
 
   // forward writes the module's own attributes or buffers: one replica, and
@@ -87,7 +92,7 @@ class Program {
   struct Code;
   static absl::StatusOr<std::unique_ptr<Code>> Compile(
       const TorchScriptArchive& archive, ImageRange& range, bool filled,
-      std::stop_token stop);
+      std::stop_token stop, std::span<const std::string> host_inputs);
   explicit Program(std::unique_ptr<Code> code);
 
   std::unique_ptr<Code> code_;

@@ -1,7 +1,8 @@
 // A Signature is what a model takes and gives: names, types, dtypes, shapes.
 //
 // Names and types come from the program's forward schema, and with them the
-// datatypes of numbers and strings. A Tensor's dtype and shape are known only
+// datatypes of numbers and strings. A Tensor's dtype is known where the program
+// tells it by what it does with the tensor; its shape, and its dtype else, only
 // from a sidecar that the user wrote, or from the first request that succeeded.
 //
 // Threads:  immutable values.
@@ -10,6 +11,7 @@
 #ifndef SERVER_EXECUTORS_SIGNATURE_H_
 #define SERVER_EXECUTORS_SIGNATURE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -21,14 +23,27 @@ struct TensorShape {
   std::string name;
   std::string datatype;  // KServe's: FP32, INT64, BYTES, ...
   std::vector<int64_t> shape;
+  // Not 0: it is the first of a long list of so many, and stands for all.
+  int64_t list_size = 0;
 };
 
 enum class ShapeSource { kUnknown, kSidecar, kLearned };
+
+// What a program does with the dtype that it tells.
+enum class DtypeNeed {
+  kExact,     // It takes no other.
+  kFloating,  // It takes other floating-point ones.
+  kPromoted,  // It takes others, and makes numbers of that one of them.
+};
+inline constexpr size_t kDtypeNeeds = 3;
 
 struct Argument {
   std::string name;
   std::string type;  // As TorchScript writes it: "Tensor", "List[Tensor]".
   bool required = true;
+  // KServe's, of its tensors, as the program tells it; empty where it does not.
+  std::string datatype = "";
+  DtypeNeed need = DtypeNeed::kExact;
 };
 
 struct Signature {
@@ -38,6 +53,10 @@ struct Signature {
   ShapeSource shape_source = ShapeSource::kUnknown;
   std::vector<TensorShape> input_shapes;  // Empty while unknown.
   std::vector<TensorShape> output_shapes;
+  // Inputs that stay in host memory wherever the model is, by their flattened
+  // names; the name of a list is that of all in it. From the program and from
+  // the sidecar.
+  std::vector<std::string> host_inputs;
 };
 
 }  // namespace ferry

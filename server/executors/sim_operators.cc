@@ -15,6 +15,7 @@
 #include "server/executors/sim_allocator.h"
 #include "server/executors/sim_table.h"
 #include "server/executors/sim_windows.h"
+#include "server/executors/tensor_needs.h"
 
 namespace ferry {
 
@@ -44,8 +45,14 @@ class CommonDevice {
   explicit CommonDevice(const c10::OperatorHandle& op)
       : op_(op), host_indices_(TakesHostIndices(op.schema())) {}
 
-  void Add(const at::Tensor& tensor) {
+  void Add(const at::Tensor& tensor, size_t argument) {
     if (!tensor.defined()) return;
+    if (WantsHost(op_.schema(), argument)) {
+      TORCH_CHECK(!IsOnSim(tensor), op_.schema().operator_name(), ": ",
+                  op_.schema().arguments()[argument].name(),
+                  " should be on the CPU, but is on ", tensor.device());
+      return;
+    }
     // A host scalar is legal beside device tensors.
     if (!IsOnSim(tensor) && (host_indices_ || tensor.dim() == 0)) return;
     if (!device_) device_ = tensor.device();
@@ -103,7 +110,9 @@ void RunOnCpu(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
       stack->size() - op.schema().arguments().size());
   CommonDevice common(op);
   for (auto value = stack->begin() + begin; value != stack->end(); ++value) {
-    ForEachArgumentTensor(*value, [&](const at::Tensor& t) { common.Add(t); });
+    const auto argument = static_cast<size_t>(value - (stack->begin() + begin));
+    ForEachArgumentTensor(
+        *value, [&](const at::Tensor& t) { common.Add(t, argument); });
   }
   std::optional<c10::Device> asked;
   SimWindows windows;

@@ -1,5 +1,6 @@
 #include "server/executors/to_ivalue.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -43,6 +44,13 @@ struct Place {
         return absl::StrCat(before, "[", index, "]");
     }
     return before;
+  }
+
+  // As flattened names have it: "boxes.2", "options.scale".
+  std::string Flattened() const {
+    if (parent == nullptr) return std::string(name);
+    if (kind == kIndex) return absl::StrCat(parent->Flattened(), ".", index);
+    return absl::StrCat(parent->Flattened(), ".", std::string(name));
   }
 };
 
@@ -132,9 +140,20 @@ class Converter {
   Converted Tensor(const Value& value, const c10::Type& type, const Place& at) {
     const auto* view = std::get_if<TensorView>(&value.value);
     if (view == nullptr) return Mismatch(at, type, value);
-    auto tensor = RequestTensor(*view, to_.device, to_.copy_tensors);
+    const c10::Device device = StaysOnHost(at) ? c10::kCPU : to_.device;
+    auto tensor = RequestTensor(*view, device, to_.copy_tensors);
     if (!tensor.ok()) return Refuse(at, std::string(tensor.status().message()));
     return c10::IValue(*std::move(tensor));
+  }
+
+  bool StaysOnHost(const Place& at) const {
+    if (to_.host_inputs.empty() || to_.device.is_cpu()) return false;
+    const std::string name = at.Flattened();
+    return std::ranges::any_of(
+        to_.host_inputs, [&](const std::string& on_host) {
+          return name.starts_with(on_host) &&
+                 (name.size() == on_host.size() || name[on_host.size()] == '.');
+        });
   }
 
   // What a number type takes, without narrowing: an int for a float is exact
@@ -267,9 +286,11 @@ class Converter {
       const std::vector<Value>& from = tuple ? tuple->elements : *list;
       if (from.size() != types.size()) return Mismatch(at, *type, value);
       for (size_t i = 0; i < types.size(); ++i) {
-        ASSIGN_OR_RETURN(
-            c10::IValue element,
-            Convert(from[i], types[i], Place{&at, {}, i, Place::kIndex}));
+        const Place here =
+            type->schema() ? Place{&at, type->schema()->arguments()[i].name(),
+                                   0, Place::kField}
+                           : Place{&at, {}, i, Place::kIndex};
+        ASSIGN_OR_RETURN(c10::IValue element, Convert(from[i], types[i], here));
         made.push_back(std::move(element));
       }
     }

@@ -14,6 +14,8 @@
 #ifndef SERVER_EXECUTORS_TO_IVALUE_H_
 #define SERVER_EXECUTORS_TO_IVALUE_H_
 
+#include <span>
+#include <string>
 #include <string_view>
 
 #include <ATen/core/ivalue.h>
@@ -29,6 +31,8 @@ struct InputPlace {
   c10::Device device = c10::Device(c10::kCPU);
   // The model writes to its inputs: it gets tensors of its own.
   bool copy_tensors = false;
+  // What stays in host memory instead, as Signature::host_inputs says it.
+  std::span<const std::string> host_inputs = {};
 };
 
 // `name` is the argument's, for messages.

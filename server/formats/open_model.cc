@@ -199,7 +199,7 @@ std::string SidecarPath(const std::string& path) {
   return path.substr(0, extended ? dot : path.size()) + ".json";
 }
 
-absl::StatusOr<std::optional<std::string>> ReadSidecar(
+absl::StatusOr<std::optional<SignatureFile>> ReadSidecar(
     const UniqueFd& root, const std::string& model_path) {
   const std::string path = SidecarPath(model_path);
   if (path == model_path) return std::nullopt;
@@ -213,15 +213,16 @@ absl::StatusOr<std::optional<std::string>> ReadSidecar(
     return Refusal(Display(path), ": it has ", size, " bytes; at most ",
                    kSidecarSizeMax, " are allowed");
   }
-  absl::StatusOr<std::string> text = ReadExactly(fd->get(), 0, size);
+  const absl::StatusOr<std::string> text = ReadExactly(fd->get(), 0, size);
   if (!text.ok()) return InFile(path, text.status());
-  return *std::move(text);
+  return ParseSignatureFile(*text, path);
 }
 
 absl::StatusOr<ModelFile> OpenWithSidecar(const UniqueFd& root,
                                           std::string path, int64_t version) {
   ASSIGN_OR_RETURN(UniqueFd fd, OpenRegular(root, path));
-  ASSIGN_OR_RETURN(std::optional<std::string> sidecar, ReadSidecar(root, path));
+  ASSIGN_OR_RETURN(std::optional<SignatureFile> sidecar,
+                   ReadSidecar(root, path));
   return ModelFile{.fd = std::move(fd),
                    .path = std::move(path),
                    .version = version,

@@ -11,7 +11,8 @@
 // Units:    bytes.
 // Fails:    NOT_FOUND when there is no such file or version;
 //           INVALID_ARGUMENT when the path leaves the directory, breaks the
-//           rules for names, or is not a regular file;
+//           rules for names, or is not a regular file, and when the JSON file
+//           beside the model is no SignatureFile;
 //           PERMISSION_DENIED when the daemon's user may not read it;
 //           RESOURCE_EXHAUSTED when there are no descriptors left;
 //           INTERNAL when the disk fails.
@@ -30,6 +31,7 @@
 #include "absl/status/statusor.h"
 
 #include "server/base/unique_fd.h"
+#include "server/formats/signature_file.h"
 
 namespace ferry {
 
@@ -52,8 +54,8 @@ struct ModelFile {
   UniqueFd fd;
   std::string path;     // Below its model directory: for people.
   int64_t version = 0;  // Positive.
-  // The text of the JSON file beside it (model.pt: model.json), if there.
-  std::optional<std::string> sidecar;
+  // The JSON file beside it (model.pt: model.json), if there.
+  std::optional<SignatureFile> sidecar;
 };
 
 // The first of `directories` that has the file decides.

@@ -7,7 +7,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "server/base/absl_view.h"
 #include "server/base/ids.h"
 #include "server/base/status_macros.h"
 #include "server/formats/refusal.h"
@@ -22,6 +21,13 @@ constexpr int kJsonDepthMax = 8;
 constexpr std::array<std::string_view, 14> kDatatypes = {
     "BOOL",  "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16",
     "INT32", "INT64", "FP16",   "FP32",   "FP64",   "BF16", "BYTES"};
+
+// nlohmann's "[json.exception.parse_error.101] parse error at line 3, column
+// 1: ..." without its own names for things.
+std::string_view WithoutPrefix(std::string_view error) {
+  const size_t at = error.find("at line ");
+  return at == error.npos ? error : error.substr(at);
+}
 
 // The text as JSON, without the freedoms that JSON leaves: nlohmann keeps the
 // last of two equal keys and nests without limit.
@@ -49,19 +55,21 @@ absl::StatusOr<Json> ParseStrictly(std::string_view text) {
     return json;
   } catch (const Json::exception& error) {
     RETURN_IF_ERROR(refusal);
-    return Refusal("it is not JSON: ", std::string_view(error.what()));
+    return Refusal("it is not JSON, ", WithoutPrefix(error.what()));
   }
 }
 
+using Keys = std::set<std::string_view>;
+
 absl::Status CheckKeys(const Json& object, std::string_view place,
-                       const std::set<std::string_view>& known) {
+                       const Keys& required, const Keys& optional) {
   if (!object.is_object()) return Refusal(place, ": it is not an object");
   for (const auto& entry : object.items()) {
-    if (!known.contains(entry.key())) {
+    if (!required.contains(entry.key()) && !optional.contains(entry.key())) {
       return Refusal(place, ": it has an unknown key ", Shown(entry.key()));
     }
   }
-  for (const std::string_view key : known) {
+  for (const std::string_view key : required) {
     if (!object.contains(key)) return Refusal(place, ": it has no ", key);
   }
   return absl::OkStatus();
@@ -88,9 +96,10 @@ absl::StatusOr<std::vector<int64_t>> ParseShape(const Json& shape,
   return sizes;
 }
 
-absl::StatusOr<TensorSpec> ParseTensor(const Json& json,
-                                       std::string_view place) {
-  RETURN_IF_ERROR(CheckKeys(json, place, {"name", "datatype", "shape"}));
+absl::StatusOr<TensorSpec> ParseTensor(const Json& json, std::string_view place,
+                                       const Keys& optional) {
+  RETURN_IF_ERROR(
+      CheckKeys(json, place, {"name", "datatype", "shape"}, optional));
   if (!json["name"].is_string() || !json["datatype"].is_string()) {
     return Refusal(place, ": its name and datatype must be texts");
   }
@@ -107,11 +116,22 @@ absl::StatusOr<TensorSpec> ParseTensor(const Json& json,
                    "FP32, FP64, BF16, BYTES");
   }
   ASSIGN_OR_RETURN(tensor.shape, ParseShape(json["shape"], place));
+  if (json.contains("device")) {
+    if (json["device"] != "cpu") {
+      return Refusal(place, ".device: ", Shown(json["device"].dump()),
+                     " is not \"cpu\"; without it the tensor goes where the "
+                     "model is");
+    }
+    tensor.on_host = true;
+  }
   return tensor;
 }
 
-absl::StatusOr<std::vector<TensorSpec>> ParseTensors(const Json& list,
-                                                     std::string_view key) {
+absl::StatusOr<std::vector<TensorSpec>> ParseTensors(const Json& json,
+                                                     const char* key,
+                                                     const Keys& optional) {
+  if (!json.contains(key)) return std::vector<TensorSpec>();
+  const Json& list = json[key];
   if (!list.is_array()) return Refusal(key, ": it is not a list");
   if (list.size() > kSignatureTensorsMax) {
     return Refusal(key, ": it has ", list.size(), " tensors; at most ",
@@ -120,8 +140,8 @@ absl::StatusOr<std::vector<TensorSpec>> ParseTensors(const Json& list,
   std::vector<TensorSpec> tensors;
   std::set<std::string> names;
   for (size_t i = 0; i < list.size(); ++i) {
-    const std::string place = absl::StrCat(AbslView(key), "[", i, "]");
-    ASSIGN_OR_RETURN(TensorSpec tensor, ParseTensor(list[i], place));
+    const std::string place = absl::StrCat(key, "[", i, "]");
+    ASSIGN_OR_RETURN(TensorSpec tensor, ParseTensor(list[i], place, optional));
     if (!names.insert(tensor.name).second) {
       return Refusal(place, ".name: ", Shown(tensor.name), " is there twice");
     }
@@ -132,20 +152,21 @@ absl::StatusOr<std::vector<TensorSpec>> ParseTensors(const Json& list,
 
 absl::StatusOr<SignatureFile> Parse(std::string_view text) {
   ASSIGN_OR_RETURN(const Json json, ParseStrictly(text));
-  RETURN_IF_ERROR(CheckKeys(json, "the file", {"inputs", "outputs"}));
+  RETURN_IF_ERROR(CheckKeys(json, "the file", {}, {"inputs", "outputs"}));
   SignatureFile file;
-  ASSIGN_OR_RETURN(file.inputs, ParseTensors(json["inputs"], "inputs"));
-  ASSIGN_OR_RETURN(file.outputs, ParseTensors(json["outputs"], "outputs"));
+  ASSIGN_OR_RETURN(file.inputs, ParseTensors(json, "inputs", {"device"}));
+  ASSIGN_OR_RETURN(file.outputs, ParseTensors(json, "outputs", {}));
   return file;
 }
 
 }  // namespace
 
-absl::StatusOr<SignatureFile> ParseSignatureFile(
-    std::string_view text, std::string_view display_path) {
+absl::StatusOr<SignatureFile> ParseSignatureFile(std::string_view text,
+                                                 const std::string& path) {
   absl::StatusOr<SignatureFile> file = Parse(text);
-  if (file.ok()) return file;
-  return InFile(display_path, file.status());
+  if (!file.ok()) return InFile(path, file.status());
+  file->path = path;
+  return file;
 }
 
 }  // namespace ferry

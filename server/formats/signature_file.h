@@ -1,14 +1,16 @@
 // A SignatureFile is what a user wrote down about a model's inputs and outputs.
 //
 // TorchScript says which arguments a model takes but not their types or shapes.
-// A JSON file beside the model may:
-//   {"inputs":  [{"name": "x", "datatype": "FP32", "shape": [-1, 3, 224,
-//   224]}],
+// A JSON file beside the model may, of both or of either:
+//   {"inputs":  [{"name": "x", "datatype": "FP32", "shape": [-1, 3, 224, 224]},
+//                {"name": "lengths", "datatype": "INT64", "shape": [-1],
+//                 "device": "cpu"}],
 //    "outputs": [{"name": "y", "datatype": "FP32", "shape": [-1, 1000]}]}
 //
 // Threads:  any; plain values.
 // Units:    a shape is in elements, outermost first; -1 is any size.
-// Fails:    INVALID_ARGUMENT naming the place in the file and what was found.
+// Fails:    INVALID_ARGUMENT naming the file, the line of what is no JSON or
+//           the place of what is, and what was found.
 // Limits:   kSignatureTensorsMax, kSignatureRankMax, kTensorNameLengthMax.
 
 #ifndef SERVER_FORMATS_SIGNATURE_FILE_H_
@@ -34,17 +36,20 @@ struct TensorSpec {
   // BYTES, as KServe v2 names them.
   std::string datatype;
   std::vector<int64_t> shape;
+  // "device": "cpu". The tensor stays in host memory wherever the model is.
+  bool on_host = false;
 };
 
 struct SignatureFile {
-  // Names are unique in each.
+  std::string path;  // Below its model directory: for people.
+  // Names are unique in each. Empty: the file says nothing of them.
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
 };
 
-// `display_path` is the name that messages use; it opens nothing.
+// `path` is the name that messages use; it opens nothing.
 absl::StatusOr<SignatureFile> ParseSignatureFile(std::string_view text,
-                                                 std::string_view display_path);
+                                                 const std::string& path);
 
 }  // namespace ferry
 

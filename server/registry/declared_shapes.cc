@@ -1,53 +1,110 @@
 #include "server/registry/declared_shapes.h"
 
 #include <algorithm>
-#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-#include "server/base/status_macros.h"
-#include "server/formats/signature_file.h"
-#include "server/registry/exemplar.h"
+#include "server/registry/tensor_shapes.h"
+#include "server/registry/value_walk.h"
 
 namespace ferry {
 namespace {
 
-bool Fits(const TensorShape& declared, const TensorShape& given) {
-  return declared.datatype == given.datatype &&
-         std::ranges::equal(declared.shape, given.shape,
+bool Fits(const TensorShape& expected, const TensorShape& given) {
+  return (expected.datatype.empty() || expected.datatype == given.datatype) &&
+         std::ranges::equal(expected.shape, given.shape,
                             [](int64_t wanted, int64_t size) {
                               return wanted == -1 || wanted == size;
                             });
 }
 
-std::string Shown(const TensorShape& tensor) {
-  return absl::StrCat(tensor.datatype, " [", absl::StrJoin(tensor.shape, ", "),
-                      "]");
+std::string ShownShape(const TensorShape& tensor) {
+  return absl::StrCat(tensor.datatype, tensor.datatype.empty() ? "" : " ", "[",
+                      absl::StrJoin(tensor.shape, ", "), "]");
 }
 
-// The first tensor that is not as `expected` says it is, in words.
-std::string FindMisfit(std::span<const TensorShape> expected,
-                       const std::string& who,
-                       std::span<const NamedValue> inputs) {
-  if (expected.empty()) return "";
-  for (const TensorShape& given : InputShapes(inputs)) {
-    const auto found =
-        std::ranges::find(expected, given.name, &TensorShape::name);
-    if (found != expected.end() && !Fits(*found, given)) {
-      return absl::StrCat("input \"", given.name, "\" is ", Shown(given),
-                          ", but ", who, " ", Shown(*found));
-    }
+std::string ShownMisfit(const ShapeIndex::Misfit& misfit,
+                        const std::string& who) {
+  return absl::StrCat("input \"", misfit.given.name, "\" is ",
+                      ShownShape(misfit.given), ", but ", who, " ",
+                      ShownShape(misfit.expected));
+}
+
+// The argument that a flat tensor is, or is a part of.
+const Argument* FindArgument(const Signature& signature,
+                             const std::string& tensor) {
+  const auto found = std::ranges::find(
+      signature.inputs, tensor.substr(0, tensor.find('.')), &Argument::name);
+  return found == signature.inputs.end() ? nullptr : &*found;
+}
+
+bool IsFloatingPoint(std::string_view datatype) {
+  return datatype.starts_with("FP") || datatype == "BF16";
+}
+
+// Whether the program takes it, as far as it tells.
+bool Takes(const Argument& argument, const std::string& datatype) {
+  switch (argument.need) {
+    case DtypeNeed::kExact:
+      return datatype == argument.datatype;
+    case DtypeNeed::kFloating:
+      return IsFloatingPoint(datatype);
+    case DtypeNeed::kPromoted:
+      break;
+  }
+  return true;
+}
+
+// The first tensor in the argument's value that the program does not take.
+std::optional<TensorShape> FindUntaken(const Argument& argument,
+                                       const std::string& name,
+                                       const Value& value) {
+  if (std::optional<TensorShape> shape = InputShape(value)) {
+    shape->name = name;
+    if (Takes(argument, shape->datatype)) return std::nullopt;
+    return shape;
+  }
+  std::optional<TensorShape> found;
+  ForEachChild(value, [&](const Value& child, const std::string& part) {
+    found = FindUntaken(argument, absl::StrCat(name, ".", part), child);
+    return !found.has_value();
+  });
+  return found;
+}
+
+// In words, or empty.
+std::string ExplainDtype(const Signature& signature,
+                         std::span<const NamedValue> inputs) {
+  for (const NamedValue& input : inputs) {
+    const Argument* argument = FindArgument(signature, input.name);
+    if (argument == nullptr || argument->datatype.empty()) continue;
+    const auto untaken = FindUntaken(*argument, input.name, input.value);
+    if (!untaken.has_value()) continue;
+    return absl::StrCat("input \"", untaken->name, "\" is ",
+                        ShownShape(*untaken), ", but the model takes ",
+                        argument->datatype,
+                        argument->need == DtypeNeed::kFloating
+                            ? " or another floating-point type"
+                            : "");
   }
   return "";
 }
 
 }  // namespace
 
-absl::Status ReadDeclaredShapes(const std::string& text,
-                                const std::string& path, Signature& signature) {
-  ASSIGN_OR_RETURN(const SignatureFile file, ParseSignatureFile(text, path));
+std::vector<std::string> HostInputs(const SignatureFile& sidecar) {
+  std::vector<std::string> names;
+  for (const TensorSpec& spec : sidecar.inputs) {
+    if (spec.on_host) names.push_back(spec.name);
+  }
+  return names;
+}
+
+absl::Status Declare(const SignatureFile& sidecar, Signature& signature) {
   const auto shapes = [](const std::vector<TensorSpec>& specs) {
     std::vector<TensorShape> shapes;
     for (const TensorSpec& spec : specs) {
@@ -56,37 +113,111 @@ absl::Status ReadDeclaredShapes(const std::string& text,
     }
     return shapes;
   };
-  for (const TensorSpec& spec : file.inputs) {
-    const std::string argument = spec.name.substr(0, spec.name.find('.'));
-    if (std::ranges::find(signature.inputs, argument, &Argument::name) ==
-        signature.inputs.end()) {
+  for (const TensorSpec& spec : sidecar.inputs) {
+    if (FindArgument(signature, spec.name) == nullptr) {
       return absl::InvalidArgumentError(
-          absl::StrCat(path, ": its sidecar names an input \"", spec.name,
-                       "\" that forward does not take"));
+          absl::StrCat(sidecar.path, ": it names an input \"", spec.name,
+                       "\" that the model's forward does not take"));
     }
   }
   signature.shape_source = ShapeSource::kSidecar;
-  signature.input_shapes = shapes(file.inputs);
-  signature.output_shapes = shapes(file.outputs);
+  signature.input_shapes = shapes(sidecar.inputs);
+  signature.output_shapes = shapes(sidecar.outputs);
   return absl::OkStatus();
 }
 
-absl::Status CheckShapes(std::span<const TensorShape> declared,
-                         std::span<const NamedValue> inputs) {
-  const std::string misfit =
-      FindMisfit(declared, "the file beside the model declares", inputs);
-  if (misfit.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(misfit);
+ShapeIndex::ShapeIndex(std::span<const TensorShape> expected) {
+  for (const TensorShape& tensor : expected) {
+    for (size_t dot = tensor.name.find('.'); dot != tensor.name.npos;
+         dot = tensor.name.find('.', dot + 1)) {
+      by_name_.try_emplace(tensor.name.substr(0, dot));
+    }
+    by_name_[tensor.name] = tensor;
+  }
 }
 
-absl::Status ExplainThrow(std::span<const TensorShape> learned,
+std::optional<ShapeIndex::Misfit> ShapeIndex::Find(
+    std::span<const NamedValue> inputs) const {
+  if (by_name_.empty()) return std::nullopt;
+  std::string name;
+  for (const NamedValue& input : inputs) {
+    name = input.name;
+    if (auto misfit = FindIn(input.value, name)) return misfit;
+  }
+  return std::nullopt;
+}
+
+std::optional<ShapeIndex::Misfit> ShapeIndex::FindIn(const Value& value,
+                                                     std::string& name) const {
+  const auto known = by_name_.find(name);
+  if (known == by_name_.end()) return std::nullopt;
+  if (std::optional<TensorShape> given = InputShape(value)) {
+    const std::optional<TensorShape>& expected = known->second;
+    if (!expected.has_value() || Fits(*expected, *given)) return std::nullopt;
+    given->name = name;
+    return Misfit{.given = *std::move(given), .expected = *expected};
+  }
+  std::optional<Misfit> misfit;
+  const size_t size = name.size();
+  ForEachChild(value, [&](const Value& child, const std::string& part) {
+    absl::StrAppend(&name, ".", part);
+    misfit = FindIn(child, name);
+    name.resize(size);
+    return !misfit.has_value();
+  });
+  return misfit;
+}
+
+absl::Status CheckShapes(const ShapeIndex& declared,
+                         std::span<const NamedValue> inputs) {
+  const auto misfit = declared.Find(inputs);
+  if (!misfit.has_value()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      ShownMisfit(*misfit, "the file beside the model declares"));
+}
+
+absl::Status ExplainThrow(const Signature& signature,
                           std::span<const NamedValue> inputs,
                           const absl::Status& thrown) {
-  const std::string misfit =
-      FindMisfit(learned, "the model has run with", inputs);
-  if (misfit.empty()) return thrown;
-  return absl::InvalidArgumentError(
-      absl::StrCat(misfit, "; ", thrown.message()));
+  std::string why = ExplainDtype(signature, inputs);
+  if (why.empty()) {
+    std::vector<TensorShape> known = signature.input_shapes;
+    // Where the program tells the dtype, it was told above.
+    for (TensorShape& tensor : known) {
+      const Argument* argument = FindArgument(signature, tensor.name);
+      if (argument != nullptr && !argument->datatype.empty()) {
+        tensor.datatype.clear();
+      }
+    }
+    const auto misfit = ShapeIndex(known).Find(inputs);
+    if (!misfit.has_value()) return thrown;
+    why = ShownMisfit(*misfit, "the model has run with");
+  }
+  return absl::InvalidArgumentError(absl::StrCat(why, "; ", thrown.message()));
+}
+
+Signature WithLearned(const Signature& loaded,
+                      std::span<const NamedValue> inputs,
+                      std::span<const NamedValue> outputs) {
+  Signature signature = loaded;
+  if (signature.shape_source == ShapeSource::kUnknown) {
+    signature.shape_source = ShapeSource::kLearned;
+  }
+  // A sidecar may leave either out.
+  if (signature.input_shapes.empty()) {
+    signature.input_shapes = InputShapes(inputs);
+    for (TensorShape& tensor : signature.input_shapes) {
+      const Argument* argument = FindArgument(signature, tensor.name);
+      if (argument == nullptr || argument->datatype.empty()) continue;
+      const bool as_good = argument->need == DtypeNeed::kFloating &&
+                           IsFloatingPoint(tensor.datatype);
+      if (!as_good) tensor.datatype = argument->datatype;
+    }
+  }
+  if (signature.output_shapes.empty()) {
+    signature.output_shapes = OutputShapes(outputs);
+  }
+  return signature;
 }
 
 }  // namespace ferry

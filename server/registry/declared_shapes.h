@@ -1,40 +1,77 @@
-// What a user declares of a model, in the JSON file beside it (its sidecar):
-// read into the model's signature, and held against every request. What a model
-// that declares nothing has run with is held against a request that failed.
+// What is known of a model's inputs, held against requests: what a user
+// declares in the JSON file beside it (its sidecar) against every one, and what
+// the program tells and what it has run with against one that failed.
 //
-// Threads:  any.
+// A ShapeIndex finds what is expected by name. It follows a request's values
+// only where something below them is expected, so a request costs what it has,
+// not that times what is declared.
+//
+// Threads:  any; immutable values and pure functions.
 // Fails:    INVALID_ARGUMENT naming the file or the tensor, what was found and
 //           what was expected.
 
 #ifndef SERVER_REGISTRY_DECLARED_SHAPES_H_
 #define SERVER_REGISTRY_DECLARED_SHAPES_H_
 
+#include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 
 #include "server/executors/signature.h"
 #include "server/executors/value.h"
+#include "server/formats/signature_file.h"
 
 namespace ferry {
 
-// `text` is the sidecar of the model at `path`. Its inputs must be arguments in
-// `signature`, or elements of one.
-absl::Status ReadDeclaredShapes(const std::string& text,
-                                const std::string& path, Signature& signature);
+// The inputs that the sidecar keeps in host memory.
+std::vector<std::string> HostInputs(const SignatureFile& sidecar);
 
-// Tensors that are not declared, and declared ones that are not there, are the
-// program's to judge: it knows what is optional.
-absl::Status CheckShapes(std::span<const TensorShape> declared,
+// Puts what the sidecar declares into the signature of the program. Its inputs
+// must be arguments there, or elements of one.
+absl::Status Declare(const SignatureFile& sidecar, Signature& signature);
+
+class ShapeIndex {
+ public:
+  ShapeIndex() = default;  // Nothing is expected.
+  explicit ShapeIndex(std::span<const TensorShape> expected);
+
+  struct Misfit {
+    TensorShape given;
+    TensorShape expected;
+  };
+  // The first tensor that is not as expected. Those of which nothing is, and
+  // expected ones that are not there, are the program's to judge: it knows what
+  // is optional.
+  std::optional<Misfit> Find(std::span<const NamedValue> inputs) const;
+
+ private:
+  std::optional<Misfit> FindIn(const Value& value, std::string& name) const;
+
+  // By whole names, and by their beginnings up to a dot: of those, nothing.
+  absl::flat_hash_map<std::string, std::optional<TensorShape>> by_name_;
+};
+
+// `declared` are the inputs of a sidecar.
+absl::Status CheckShapes(const ShapeIndex& declared,
                          std::span<const NamedValue> inputs);
 
-// What to answer when forward threw `thrown`. Inputs of another dtype or shape
-// than what the model has run with are what made it throw, as far as anybody
-// can tell.
-absl::Status ExplainThrow(std::span<const TensorShape> learned,
+// What to answer when forward threw `thrown`. Inputs of another dtype than the
+// program needs, or of another dtype or shape than what it has run with, are
+// what made it throw, as far as anybody can tell.
+absl::Status ExplainThrow(const Signature& signature,
                           std::span<const NamedValue> inputs,
                           const absl::Status& thrown);
+
+// What a request that succeeded teaches: `loaded` with the shapes of it that no
+// sidecar declares. Of a dtype, the program's word goes before the request's:
+// what fitted into it once need not be all that does.
+Signature WithLearned(const Signature& loaded,
+                      std::span<const NamedValue> inputs,
+                      std::span<const NamedValue> outputs);
 
 }  // namespace ferry
 

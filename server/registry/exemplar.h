@@ -1,9 +1,6 @@
 // An Exemplar is a copy of one request's inputs, kept to warm up the Instances
 // that later moves make.
 //
-// Also here: InputShapes and OutputShapes, which write any nesting of values as
-// the flat list of named tensors that protocols and people read.
-//
 // Owns:     copies of the tensors' bytes.
 // Threads:  immutable once made.
 // Units:    bytes.
@@ -18,7 +15,6 @@
 #include <span>
 #include <vector>
 
-#include "server/executors/signature.h"
 #include "server/executors/value.h"
 
 namespace ferry {
@@ -38,12 +34,6 @@ class Exemplar {
   std::vector<NamedValue> inputs_;
   std::deque<std::vector<std::byte>> bytes_;  // Addresses stay.
 };
-
-// "x", "x.0", "x.scale", ... with KServe datatypes. Numbers and strings show as
-// tensors of shape [1]; None is left out. Strings in lists come in as one
-// tensor of BYTES, and go out as one each.
-std::vector<TensorShape> InputShapes(std::span<const NamedValue> inputs);
-std::vector<TensorShape> OutputShapes(std::span<const NamedValue> outputs);
 
 }  // namespace ferry
 

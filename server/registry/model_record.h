@@ -23,6 +23,7 @@
 
 #include "server/executors/program.h"
 #include "server/executors/signature.h"
+#include "server/registry/declared_shapes.h"
 #include "server/registry/exemplar.h"
 #include "server/registry/model_state.h"
 #include "server/registry/residence.h"
@@ -35,6 +36,9 @@ struct LoadedModel {
   TransferPlan plan;
   Checksums checksums;
   WeightSet host;
+  // What the program and the sidecar tell.
+  std::shared_ptr<const Signature> signature;
+  ShapeIndex declared;               // The sidecar's inputs.
   std::unique_ptr<Program> program;  // Dies before the host copy: last member.
 };
 
@@ -67,10 +71,9 @@ struct ModelRecord {
   // What a run on the cpu takes of late, see recent_run(); without the lock.
   std::atomic<double> recent_run_seconds{kNotRun};
 
-  Signature signature;
-  // The inputs of a sidecar. Set before the first pin, then constant: read
-  // without the lock by those who hold one.
-  std::vector<TensorShape> declared;
+  // With what was learned; immutable, and replaced as a whole. Null while
+  // nothing is loaded.
+  std::shared_ptr<const Signature> signature;
   bool learned = false;
   std::shared_ptr<const Exemplar> exemplar;
   std::string last_error;

@@ -10,6 +10,7 @@
 #define SERVER_REGISTRY_MODEL_STATE_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -89,7 +90,8 @@ struct ModelSnapshot {
   uint64_t weight_bytes = 0;
   uint64_t activation_peak_bytes = 0;
   bool stateful = false;
-  Signature signature;
+  // Shared by all who look; null while it is not known.
+  std::shared_ptr<const Signature> signature;
   std::optional<MoveProgress> move;
   std::string last_error;
   absl::Time loaded_at;

@@ -143,26 +143,16 @@ ModelTable::Pin ModelTable::PinOn(const Admission& admission, DeviceId device) {
 
 void ModelTable::Learn(const Pin& pin, std::span<const NamedValue> inputs,
                        std::span<const NamedValue> outputs) {
+  ModelRecord& record = *pin.record_;
   auto exemplar = Exemplar::Copy(inputs, kExemplarBytesMax);
-  std::vector<TensorShape> input_shapes = InputShapes(inputs);
-  std::vector<TensorShape> output_shapes = OutputShapes(outputs);
+  auto signature = std::make_shared<const Signature>(
+      WithLearned(*record.loaded->signature, inputs, outputs));
   {
     MutexLock lock(mutex_);
-    ModelRecord& record = *pin.record_;
     if (record.learned) return;
     record.learned = true;
     record.exemplar = std::move(exemplar);
-    Signature& signature = record.signature;
-    if (signature.shape_source == ShapeSource::kUnknown) {
-      signature.shape_source = ShapeSource::kLearned;
-    }
-    // A sidecar may leave either out.
-    if (signature.input_shapes.empty()) {
-      signature.input_shapes = std::move(input_shapes);
-    }
-    if (signature.output_shapes.empty()) {
-      signature.output_shapes = std::move(output_shapes);
-    }
+    record.signature = std::move(signature);
   }
   NotifyChanged(pin.record_->name);
 }
@@ -179,6 +169,11 @@ void ModelTable::Release(ModelRecord* record, uint64_t size_bytes) {
   INVARIANT(record->admissions > 0 && record->admitted_bytes >= size_bytes);
   record->admitted_bytes -= size_bytes;
   if (--record->admissions == 0 && record->move != nullptr) idle_.NotifyAll();
+}
+
+bool ModelTable::Knows(std::string_view name) const {
+  MutexLock lock(mutex_);
+  return records_.contains(AbslView(name));
 }
 
 absl::StatusOr<ModelSnapshot> ModelTable::Get(std::string_view name) const {
@@ -314,7 +309,7 @@ absl::Duration ModelTable::Admission::recent_run() const {
 
 absl::Status ModelTable::Pin::CheckInputs(
     std::span<const NamedValue> inputs) const {
-  const absl::Status checked = CheckShapes(record_->declared, inputs);
+  const absl::Status checked = CheckShapes(record_->loaded->declared, inputs);
   if (checked.ok()) return checked;
   return absl::Status(checked.code(), absl::StrCat(Quoted(record_->name), ": ",
                                                    checked.message()));
@@ -322,8 +317,7 @@ absl::Status ModelTable::Pin::CheckInputs(
 
 absl::Status ModelTable::Pin::CheckOutputs(
     std::span<const std::string> wanted) const {
-  // Constant from the first pin on; no lock.
-  const std::vector<Argument>& outputs = record_->signature.outputs;
+  const std::vector<Argument>& outputs = record_->loaded->signature->outputs;
   if (wanted.empty() || !NamesEveryOutput(outputs)) return absl::OkStatus();
   for (const std::string& name : wanted) {
     if (std::ranges::find(outputs, name.substr(0, name.find('.')),
@@ -350,12 +344,12 @@ absl::Status ModelTable::Pin::Explain(std::span<const NamedValue> inputs,
   if (!absl::IsInternal(failed) || !table_->AskHealth(instance().device())) {
     return failed;
   }
-  std::vector<TensorShape> learned;
+  std::shared_ptr<const Signature> signature;
   {
     MutexLock lock(table_->mutex_);
-    learned = record_->signature.input_shapes;
+    signature = record_->signature;
   }
-  const absl::Status explained = ExplainThrow(learned, inputs, failed);
+  const absl::Status explained = ExplainThrow(*signature, inputs, failed);
   if (absl::IsInternal(explained)) return failed;
   return absl::Status(
       explained.code(),

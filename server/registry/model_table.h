@@ -18,7 +18,8 @@
 //           RESOURCE_EXHAUSTED its queue is full.
 // Limits:   Options::models_max models, Options::requests_max admitted requests
 //           a model and Options::request_bytes_max of memory that they take,
-//           kMovesKept reports, kExemplarBytesMax a remembered input.
+//           kMovesKept reports, kExemplarBytesMax a remembered input, kShapesMax
+//           shapes learned of its inputs, and of its outputs.
 
 #ifndef SERVER_REGISTRY_MODEL_TABLE_H_
 #define SERVER_REGISTRY_MODEL_TABLE_H_
@@ -113,7 +114,8 @@ class ModelTable {
     // INVALID_ARGUMENT when the model's schema has none of an output's name, up
     // to its first dot. Names that only an answer tells, a dict's keys, pass.
     absl::Status CheckOutputs(std::span<const std::string> wanted) const;
-    // What to answer when the instance could not run them.
+    // What to answer when the instance could not run them: INVALID_ARGUMENT
+    // where they are why, as far as anybody can tell.
     absl::Status Explain(std::span<const NamedValue> inputs,
                          const absl::Status& failed) const;
     // Says what a run on the cpu took.
@@ -157,6 +159,7 @@ class ModelTable {
   // A model is left with failed devices only.
   bool HasStranded() const;
 
+  bool Knows(std::string_view name) const;
   absl::StatusOr<ModelSnapshot> Get(std::string_view name) const;
   std::vector<ModelSnapshot> List() const;  // By name.
   std::vector<MoveReport> Moves() const;    // Newest first.

@@ -70,14 +70,14 @@ absl::Status Mover::Work::Open(Move& move) {
 
 // Without the host copy there may be none yet.
 absl::Status Mover::Work::BuildProgram(Move& move, const WeightSet* host) {
+  const SignatureFile sidecar = move.sidecar.value_or(SignatureFile());
   ASSIGN_OR_RETURN(move.program,
-                   Program::Load(*move.archive, host, move.stop.get_token()));
+                   Program::Load(*move.archive, host, move.stop.get_token(),
+                                 HostInputs(sidecar)));
   if (move.program == nullptr) return absl::OkStatus();
-  move.signature = move.program->signature();
-  if (move.sidecar.has_value()) {
-    RETURN_IF_ERROR(
-        ReadDeclaredShapes(*move.sidecar, move.version_path, move.signature));
-  }
+  Signature signature = move.program->signature();
+  if (move.sidecar.has_value()) RETURN_IF_ERROR(Declare(sidecar, signature));
+  move.signature = std::make_shared<const Signature>(std::move(signature));
   return absl::OkStatus();
 }
 
@@ -125,6 +125,8 @@ absl::Status Mover::Work::Decide(Move& move) {
         LoadedModel{.plan = PlanTransfer(move.archive->layout()),
                     .checksums = {},
                     .host = std::move(host),
+                    .signature = nullptr,
+                    .declared = {},
                     .program = nullptr});
   }
   std::vector<std::string> to;
@@ -176,6 +178,8 @@ absl::Status Mover::Work::Copy(Move& move) {
     }
     move.archive.reset();  // All the file's code, which nobody needs any more.
     LoadedModel& loaded = *move.loaded;
+    loaded.declared = ShapeIndex(move.signature->input_shapes);
+    loaded.signature = std::move(move.signature);
     loaded.program = std::move(move.program);
     if (loaded.program->ran_code_at_load()) {
       // It may have written to the bytes that it was given, and what it left
@@ -306,10 +310,7 @@ void Mover::Work::Publish(Move& move) {
     record.loaded = std::move(move.loaded);
     record.version = move.version;
     record.path = move.version_path;
-    record.declared = move.signature.shape_source == ShapeSource::kSidecar
-                          ? move.signature.input_shapes
-                          : std::vector<TensorShape>();
-    record.signature = std::move(move.signature);
+    record.signature = record.loaded->signature;
     record.learned = false;
     record.exemplar = nullptr;
     record.loaded_at = absl::Now();

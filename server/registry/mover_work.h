@@ -66,8 +66,8 @@ struct Mover::Move {
   MoveReport report;
   std::string version_path;  // For the record.
   int64_t version = 0;
-  Signature signature;
-  std::optional<std::string> sidecar;
+  std::optional<SignatureFile> sidecar;
+  std::shared_ptr<const Signature> signature;   // A load's, with its program.
   std::unique_ptr<TorchScriptArchive> archive;  // A load's.
   std::unique_ptr<Program> program;             // A load's, until COPY's end.
   std::unique_ptr<LoadedModel> loaded;          // A load's, until SWITCH.

@@ -6,7 +6,7 @@ namespace ferry {
 
 void InferCounter::Count(const std::string& model, absl::StatusCode code) {
   // Only a model that is here can answer OK, so only errors need the look-up.
-  const bool known = code == absl::StatusCode::kOk || table_.Get(model).ok();
+  const bool known = code == absl::StatusCode::kOk || table_.Knows(model);
   Find(known ? model : std::string(Metrics::kOtherModel), code).Add();
 }
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "server/base/absl_view.h"
+#include "server/base/invariant.h"
 
 namespace ferry {
 namespace {
@@ -38,7 +39,7 @@ TensorShape Unknown(const Argument& argument) {
       return {.name = argument.name, .datatype = datatype, .shape = {1}};
     }
   }
-  return {.name = argument.name, .datatype = "", .shape = {}};
+  return {.name = argument.name, .datatype = argument.datatype, .shape = {}};
 }
 
 // Each argument's flat tensors; itself while it has none.
@@ -104,7 +105,8 @@ void EncodeInstances(const ModelSnapshot& model,
 
 void EncodeKServeMetadata(const ModelSnapshot& model,
                           inference::ModelMetadataResponse& response) {
-  const Signature& signature = model.signature;
+  INVARIANT(model.signature != nullptr);
+  const Signature& signature = *model.signature;
   response.set_name(model.name);
   response.add_versions(absl::StrCat(model.version));
   response.set_platform(kPlatform);
@@ -118,7 +120,8 @@ void EncodeKServeMetadata(const ModelSnapshot& model,
 
 void EncodeKServeConfig(const ModelSnapshot& model,
                         inference::ModelConfig& config) {
-  const Signature& signature = model.signature;
+  INVARIANT(model.signature != nullptr);
+  const Signature& signature = *model.signature;
   config.set_name(model.name);
   config.set_platform(kPlatform);
   config.set_backend(kBackend);

@@ -2,9 +2,9 @@
 //
 // Both name the same tensors in the same order, because clients look one up in
 // the other. An argument whose shape is not known stands for itself, with the
-// datatype that its type tells: a Tensor's tells none.
+// datatype that its type or the program tells, if either does.
 //
-// Threads:  any; pure functions.
+// Threads:  any; pure functions of a model that is loaded.
 
 #ifndef SERVER_RPC_KSERVE_MODEL_H_
 #define SERVER_RPC_KSERVE_MODEL_H_

@@ -34,12 +34,14 @@ void EncodeArgument(const Argument& argument, v1::Argument& message) {
   message.set_name(argument.name);
   message.set_type(argument.type);
   message.set_required(argument.required);
+  message.set_datatype(argument.datatype);
 }
 
 void EncodeShape(const TensorShape& shape, v1::TensorShape& message) {
   message.set_name(shape.name);
   message.set_datatype(shape.datatype);
   message.mutable_shape()->Add(shape.shape.begin(), shape.shape.end());
+  message.set_list_size(shape.list_size);
 }
 
 void EncodeSignature(const Signature& signature, v1::Signature& message) {
@@ -57,6 +59,8 @@ void EncodeSignature(const Signature& signature, v1::Signature& message) {
   for (const TensorShape& shape : signature.output_shapes) {
     EncodeShape(shape, *message.add_output_shapes());
   }
+  message.mutable_host_inputs()->Add(signature.host_inputs.begin(),
+                                     signature.host_inputs.end());
 }
 
 void EncodeProgress(const MoveProgress& move, v1::MoveProgress& message) {
@@ -87,7 +91,8 @@ void EncodeModel(const ModelSnapshot& model, v1::Model& message) {
   message.set_weight_bytes(model.weight_bytes);
   message.set_activation_peak_bytes(model.activation_peak_bytes);
   message.set_stateful(model.stateful);
-  EncodeSignature(model.signature, *message.mutable_signature());
+  EncodeSignature(model.signature == nullptr ? Signature() : *model.signature,
+                  *message.mutable_signature());
   if (model.move.has_value()) {
     EncodeProgress(*model.move, *message.mutable_move());
   }

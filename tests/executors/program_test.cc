@@ -5,9 +5,12 @@
 
 #include "server/executors/program.h"
 
+#include <array>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include <ATen/Functions.h>
@@ -15,6 +18,8 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/serialization/import.h>
+
+#include "absl/strings/str_join.h"
 
 #include "tests/executors/model_file.h"
 #include "tests/executors/scripted.h"
@@ -69,11 +74,60 @@ TEST_P(GoldenTest, AnswersAsEagerPyTorchAndBitEqualOnEveryDevice) {
 INSTANTIATE_TEST_SUITE_P(
     Models, GoldenTest,
     ::testing::Values("mlp", "mlp_traced", "conv", "lstm", "lstm_traced", "gru",
-                      "sdpa", "lm_tied", "lm_tied_traced", "baked_traced",
-                      "encoder_traced", "views", "identity", "nested",
-                      "nested_deep", "resnet18", "resnet18_traced", "minilm",
-                      "set_state"),
+                      "packed", "packed_traced", "sdpa", "lm_tied",
+                      "lm_tied_traced", "baked_traced", "encoder_traced",
+                      "views", "identity", "nested", "nested_deep", "resnet18",
+                      "resnet18_traced", "minilm", "set_state"),
     [](const auto& info) { return info.param; });
+
+TEST(ProgramTest, TellsTheDtypesOfItsInputsAndWhichStayOnTheHost) {
+  SKIP_WITHOUT_MODELS();
+  for (const auto& [name, datatype, host] : {std::tuple{"mlp", "FP32", ""},
+                                             {"lm_tied", "INT64", ""},
+                                             {"conv", "FP32", ""},
+                                             {"lstm", "FP32", ""},
+                                             {"minilm", "INT64", ""},
+                                             {"packed", "FP32", "lengths"},
+                                             {"packed_traced", "FP32", ""}}) {
+    const auto archive = OpenArchive(ModelsFolder() + "/" + name + ".pt");
+    const auto program = Program::Load(*archive, nullptr, {});
+    ASSERT_THAT(program, IsOk());
+    const Signature& signature = (*program)->signature();
+    EXPECT_EQ(signature.inputs[0].datatype, datatype) << name;
+    EXPECT_EQ(absl::StrJoin(signature.host_inputs, " "), host) << name;
+  }
+}
+
+TEST(ProgramTest, KeepsOnTheHostWhatItIsTold) {
+  const TemporaryFolder folder;
+  Scripted(
+      "def forward(self, xs: Dict[str, Tensor]):\n"
+      "    return (xs[\"a\"] + self.weight, str(xs[\"b\"].device))\n")
+      .save(folder / "m.pt");
+  Devices devices;
+  const auto archive = OpenArchive(folder / "m.pt");
+  const PlacedWeights on_sim = Place(*archive, *devices.sim0);
+  alignas(16) constexpr std::array<float, 4> kFour{};
+  const Value four = {TensorView{.dtype = DType::kFloat32,
+                                 .shape = {4},
+                                 .bytes = std::as_bytes(std::span(kFour))}};
+  const std::vector<NamedValue> inputs = {
+      {"xs", {Value::Dict{{"a", four}, {"b", four}}}}};
+  for (const auto& [told, where] : {std::pair{"xs.b", "cpu"},
+                                    {"xs", ""},
+                                    {"xs.bb", "sim:0"},
+                                    {"x", "sim:0"}}) {
+    const auto program = Program::Load(*archive, nullptr, {}, {{told}});
+    ASSERT_THAT(program, IsOk());
+    const auto result = (*(*program)->Bind(*on_sim.weights))->Run(inputs);
+    if (*where == '\0') {  // "a" cannot be added to what is on the device.
+      EXPECT_THAT(result, StatusIs(absl::StatusCode::kInternal));
+      continue;
+    }
+    ASSERT_THAT(result, IsOk());
+    EXPECT_EQ(std::get<std::string>(result->outputs()[1].value.value), where);
+  }
+}
 
 TEST(ProgramTest, AFileWithoutForwardIsNoProgram) {
   SKIP_WITHOUT_MODELS();

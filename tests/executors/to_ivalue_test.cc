@@ -169,6 +169,11 @@ TEST(ToIValueTest, ANamedTupleIsMadeByNameOrByPlace) {
       ToIValue({Value::Tuple{{{int64_t{1}}, {int64_t{2}}}, {}}}, type, "x", {});
   ASSERT_THAT(placed, IsOk());
   EXPECT_EQ(placed->toTupleRef().elements()[1].toInt(), 2);
+  // Its elements have the names of its fields either way.
+  const auto wrong =
+      ToIValue({Value::Tuple{{{int64_t{1}}, {true}}, {}}}, type, "x", {});
+  EXPECT_THAT(std::string(wrong.status().message()),
+              HasSubstr("inputs: x.right: "));
   const auto missing =
       ToIValue({Value::Dict{{"right", {int64_t{2}}}, {"wrong", {int64_t{1}}}}},
                type, "x", {});

@@ -305,12 +305,13 @@ TEST_F(OpenModelTest, TheFirstDirectoryThatHasItDecides) {
 
 TEST_F(OpenModelTest, ReadsTheSidecarBesideTheModel) {
   Write("models/m/3/model.pt", "weights");
-  EXPECT_EQ(Find({.name = "m"})->sidecar, std::nullopt);
+  EXPECT_FALSE(Find({.name = "m"})->sidecar.has_value());
   Write("models/m/3/model.json", "{}");
-  EXPECT_EQ(Find({.name = "m"})->sidecar, "{}");
+  EXPECT_EQ(Find({.name = "m"})->sidecar->path, "m/3/model.json");
   Write("models/net.v2.jit", "weights");
-  Write("models/net.v2.json", "[]");
-  EXPECT_EQ(Find({.name = "m", .source = "net.v2.jit"})->sidecar, "[]");
+  Write("models/net.v2.json", "{}");
+  EXPECT_EQ(Find({.name = "m", .source = "net.v2.jit"})->sidecar->path,
+            "net.v2.json");
 }
 
 TEST_F(OpenModelTest, RefusesASidecarThatIsNoSidecar) {
@@ -320,6 +321,15 @@ TEST_F(OpenModelTest, RefusesASidecarThatIsNoSidecar) {
   fs::remove(root_ / "models/m.json");
   fs::create_symlink("../secret.pt", root_ / "models/m.json");
   EXPECT_THAT(Find({.name = "m"}), StatusIs(kInvalidArgument));
+}
+
+TEST_F(OpenModelTest, NamesTheSidecarThatIsWrongAndNotTheModel) {
+  Write("models/m.pt", "weights");
+  Write("models/m.json", "{\n\"inputs\": []\n\"outputs\": []}");
+  const auto file = Find({.name = "m"});
+  EXPECT_THAT(file, StatusIs(kInvalidArgument));
+  EXPECT_THAT(std::string(file.status().message()),
+              testing::StartsWith("m.json: it is not JSON, at line 3"));
 }
 
 }  // namespace

@@ -41,17 +41,48 @@ TEST(SignatureFileTest, ReadsInputsAndOutputs) {
   EXPECT_EQ(file->outputs[0].datatype, "BYTES");
 }
 
+TEST(SignatureFileTest, InputsOnlyOrOutputsOnlyWillDo) {
+  const std::string x = R"([{"name": "x", "datatype": "FP32", "shape": [2]}])";
+  const auto inputs = Parse("{\"inputs\": " + x + "}");
+  ASSERT_THAT(inputs, IsOk());
+  EXPECT_EQ(inputs->inputs.size(), 1);
+  EXPECT_TRUE(inputs->outputs.empty());
+  const auto outputs = Parse("{\"outputs\": " + x + "}");
+  ASSERT_THAT(outputs, IsOk());
+  EXPECT_TRUE(outputs->inputs.empty());
+  EXPECT_EQ(outputs->outputs.size(), 1);
+  EXPECT_THAT(Parse("{}"), IsOk());
+}
+
+TEST(SignatureFileTest, AnInputMayBelongOnTheHost) {
+  const auto tensor = [](const std::string& device) {
+    return R"({"name": "x", "datatype": "FP32", "shape": [], "device": )" +
+           device + "}";
+  };
+  const auto file = ParseInput(tensor("\"cpu\""));
+  ASSERT_THAT(file, IsOk());
+  EXPECT_TRUE(file->inputs[0].on_host);
+  EXPECT_FALSE(ParseInput(R"({"name": "x", "datatype": "FP32", "shape": []})")
+                   ->inputs[0]
+                   .on_host);
+  for (const std::string device : {"\"cuda:0\"", "0", "null", "[\"cpu\"]"}) {
+    ExpectRefused(ParseInput(tensor(device)), "inputs[0].device: ");
+  }
+  ExpectRefused(Parse("{\"outputs\": [" + tensor("\"cpu\"") + "]}"),
+                "unknown key \"device\"");
+}
+
 TEST(SignatureFileTest, RefusesWhatIsNotJson) {
   ExpectRefused(Parse(""), "not JSON");
   ExpectRefused(Parse("inputs: []"), "not JSON");
   ExpectRefused(Parse(R"({"inputs": [], "outputs": []} more)"), "not JSON");
+  ExpectRefused(Parse("{\n\"inputs\": [],\n}"), "at line 3, column 1: ");
   ExpectRefused(Parse("{\"inputs\": [], \"outputs\": [], \"\xff\": 1}"),
                 "not JSON");
 }
 
 TEST(SignatureFileTest, RefusesUnknownMissingAndRepeatedKeys) {
   ExpectRefused(Parse("[]"), "not an object");
-  ExpectRefused(Parse(R"({"inputs": []})"), "no outputs");
   ExpectRefused(Parse(R"({"inputs": [], "outputs": [], "input": []})"),
                 "unknown key \"input\"");
   ExpectRefused(Parse(R"({"inputs": [], "outputs": [], "inputs": []})"),

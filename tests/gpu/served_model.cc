@@ -70,7 +70,7 @@ absl::StatusOr<Answer> Ask(TestPool& pool, const std::string& model,
     if (devices.empty()) return pool.table->WhyNowhere(*admission);
     pin = pool.table->PinOn(*admission, devices.front());
   }
-  const std::vector<NamedValue> named = ToInputs(snapshot->signature, inputs);
+  const std::vector<NamedValue> named = ToInputs(*snapshot->signature, inputs);
   auto result = pin.instance().Run(named);
   if (!result.ok()) return pin.Explain(named, result.status());
   if (pin.wants_exemplar()) pool.table->Learn(pin, named, result->outputs());

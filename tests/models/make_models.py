@@ -163,6 +163,8 @@ def jobs():
         "lstm": lambda f: save(f, "lstm", networks.Lstm(), (randn(3, 7, 8),)),
         "lstm_traced": lambda f: save(f, "lstm_traced", networks.Lstm(), (randn(3, 7, 8),), trace=True),
         "gru": lambda f: save(f, "gru", networks.Gru(), (randn(3, 7, 8),)),
+        "packed": lambda f: save(f, "packed", networks.Packed(), (randn(3, 7, 8), torch.tensor([4, 7, 2]))),
+        "packed_traced": lambda f: save(f, "packed_traced", networks.Packed(), (randn(3, 7, 8), torch.tensor([4, 7, 2])), trace=True),
         "sdpa": lambda f: save(f, "sdpa", networks.SdpaBlock(), (randn(2, 6, 32),)),
         "lm_tied": lambda f: save(f, "lm_tied", networks.TiedLm(), (randint(0, 100, (2, 9)),)),
         "lm_tied_traced": lambda f: save(f, "lm_tied_traced", networks.TiedLm(), (randint(0, 100, (2, 9)),), trace=True),

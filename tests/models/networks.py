@@ -8,6 +8,7 @@ from typing import Dict, List, Optional, Tuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
 class Mlp(nn.Module):
@@ -67,6 +68,22 @@ class Gru(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         _, h = self.gru(x)
         return self.last(h[-1])
+
+
+class Packed(nn.Module):
+    """Lengths that an operator wants on the host wherever the weights are. Traced, it bakes the "cpu" that it moves them to."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(8, 16, batch_first=True, bidirectional=True)
+        self.last = nn.Linear(32, 4)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        if torch.jit.is_tracing():
+            lengths = lengths.cpu()
+        y, _ = self.lstm(pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False))
+        y, _ = pad_packed_sequence(y, batch_first=True)
+        return self.last(y)
 
 
 class SdpaBlock(nn.Module):

@@ -1,5 +1,4 @@
-// Exemplar owns what a request only lent; InputShapes and OutputShapes name
-// nested tensors.
+// Exemplar owns what a request only lent.
 
 #include "server/registry/exemplar.h"
 
@@ -8,16 +7,10 @@
 #include <string>
 #include <vector>
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 namespace ferry::exemplar_test {
 namespace {
-
-using testing::ElementsAre;
 
 Value Floats(const std::vector<float>& floats) {
   return {TensorView{.dtype = DType::kFloat32,
@@ -62,58 +55,6 @@ TEST(ExemplarTest, CountsWhatIsNoTensorToo) {
       {.name = "x", .value = {Value::List(1024, Value{int64_t{1}})}}};
   EXPECT_EQ(Exemplar::Copy(numbers, 1024 * sizeof(Value)), nullptr);
   EXPECT_NE(Exemplar::Copy(numbers, 2048 * sizeof(Value)), nullptr);
-}
-
-// "name datatype size size ..." of each.
-std::vector<std::string> Shown(const std::vector<TensorShape>& shapes) {
-  std::vector<std::string> shown;
-  for (const TensorShape& shape : shapes) {
-    shown.push_back(absl::StrCat(shape.name, " ", shape.datatype, " ",
-                                 absl::StrJoin(shape.shape, " ")));
-  }
-  return shown;
-}
-
-TEST(ShapesTest, NameEveryTensorOfAnyNesting) {
-  const std::vector<float> two(2);
-  const std::vector<float> three(3);
-  Value::Dict options;
-  options.push_back({.key = "scale", .value = {2.0}});
-  options.push_back({.key = "none", .value = {None{}}});
-  const std::vector<NamedValue> values = {
-      {.name = "x", .value = Floats(two)},
-      {.name = "boxes", .value = {Value::List{Floats(two), Floats(three)}}},
-      {.name = "pair",
-       .value = {Value::Tuple{.elements = {{int64_t{1}}, {true}},
-                              .names = {"count", "flag"}}}},
-      {.name = "options", .value = {options}},
-      {.name = "text", .value = {std::string("hello")}}};
-
-  const auto expected = ElementsAre(
-      "x FP32 2", "boxes.0 FP32 2", "boxes.1 FP32 3", "pair.count INT64 1",
-      "pair.flag BOOL 1", "options.scale FP64 1", "text BYTES 1");
-  EXPECT_THAT(Shown(InputShapes(values)), expected);
-  EXPECT_THAT(Shown(OutputShapes(values)), expected);
-}
-
-TEST(ShapesTest, StringsComeInAsOneTensorAndGoOutAsOneEach) {
-  const Value a{std::string("a")};
-  const Value pair{Value::List{a, a}};
-  const Value one{Value::List{a}};
-  const std::vector<NamedValue> values = {
-      {.name = "one", .value = one},
-      {.name = "square", .value = {Value::List{pair, pair}}},
-      {.name = "ragged", .value = {Value::List{pair, one}}},
-      {.name = "mixed", .value = {Value::List{a, {true}}}},
-      {.name = "none", .value = {Value::List{}}}};
-  EXPECT_THAT(
-      Shown(InputShapes(values)),
-      ElementsAre("one BYTES 1", "square BYTES 2 2", "ragged.0 BYTES 2",
-                  "ragged.1 BYTES 1", "mixed.0 BYTES 1", "mixed.1 BOOL 1"));
-  EXPECT_THAT(
-      Shown(OutputShapes({values.data(), 2})),
-      ElementsAre("one.0 BYTES 1", "square.0.0 BYTES 1", "square.0.1 BYTES 1",
-                  "square.1.0 BYTES 1", "square.1.1 BYTES 1"));
 }
 
 }  // namespace

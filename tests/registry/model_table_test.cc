@@ -3,6 +3,7 @@
 
 #include "server/registry/model_table.h"
 
+#include <array>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "server/base/mutex.h"
+#include "server/executors/value.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_pool.h"
 
@@ -68,9 +70,10 @@ TEST_F(ModelTableTest, CountsWhatWaitsButNotWhatRuns) {
 }
 
 TEST_F(ModelTableTest, LearnsShapesFromTheFirstRun) {
-  EXPECT_EQ(table_.Get("twice")->signature.shape_source, ShapeSource::kUnknown);
+  EXPECT_EQ(table_.Get("twice")->signature->shape_source,
+            ShapeSource::kUnknown);
   EXPECT_EQ(*pool_.Run("twice", 3), 7);
-  const Signature signature = table_.Get("twice")->signature;
+  const Signature signature = *table_.Get("twice")->signature;
   EXPECT_EQ(signature.shape_source, ShapeSource::kLearned);
   ASSERT_EQ(signature.input_shapes.size(), 1);
   EXPECT_EQ(signature.input_shapes[0].name, "x");
@@ -80,15 +83,100 @@ TEST_F(ModelTableTest, LearnsShapesFromTheFirstRun) {
 
 TEST_F(ModelTableTest, LearnsWhatASidecarLeavesOut) {
   SaveScaleModel(pool_.models / "half.pt", 2);
-  std::ofstream(pool_.models / "half.json") << R"({"outputs": [], "inputs": [
+  std::ofstream(pool_.models / "half.json") << R"({"inputs": [
       {"name": "x", "datatype": "FP32", "shape": [-1]}]})";
   ASSERT_THAT(pool_.Load("half", {"cpu"}), IsOk());
   EXPECT_EQ(*pool_.Run("half", 3), 7);
-  const Signature signature = table_.Get("half")->signature;
+  const Signature signature = *table_.Get("half")->signature;
   EXPECT_EQ(signature.shape_source, ShapeSource::kSidecar);
   EXPECT_THAT(signature.input_shapes[0].shape, ElementsAre(-1));
   ASSERT_EQ(signature.output_shapes.size(), 1);
   EXPECT_EQ(signature.output_shapes[0].datatype, "FP32");
+}
+
+TEST_F(ModelTableTest, AFirstRequestOfWholeNumbersTeachesNoInteger) {
+  alignas(16) constexpr std::array<int64_t, 2> kWhole{1, 2};
+  const std::vector<NamedValue> inputs = {
+      {.name = "x",
+       .value = {TensorView{.dtype = DType::kInt64,
+                            .shape = {2},
+                            .bytes = std::as_bytes(std::span(kWhole))}}}};
+  const auto admission = table_.Admit("twice", 0);
+  const ModelTable::Pin pin =
+      table_.PinOn(*admission, *DeviceId::Parse("sim:0"));
+  const auto result = pin.instance().Run(inputs);  // 2.0 * x + 1 takes both.
+  ASSERT_THAT(result, IsOk());
+  table_.Learn(pin, inputs, result->outputs());
+  const auto model = table_.Get("twice");
+  EXPECT_EQ(model->signature->input_shapes[0].datatype, "FP32");
+  EXPECT_THAT(model->signature->input_shapes[0].shape, ElementsAre(2));
+}
+
+TEST_F(ModelTableTest, WholeNumbersForAFloatModelAreTheClientsMistake) {
+  SaveMatrixModel(pool_.models / "matrix.pt");
+  ASSERT_THAT(pool_.Load("matrix", {"cpu"}), IsOk());
+  EXPECT_EQ(table_.Get("matrix")->signature->inputs[0].datatype, "FP32");
+  alignas(16) constexpr std::array<int64_t, 2> kWhole{1, 2};
+  const std::vector<NamedValue> inputs = {
+      {.name = "x",
+       .value = {TensorView{.dtype = DType::kInt64,
+                            .shape = {1, 2},
+                            .bytes = std::as_bytes(std::span(kWhole))}}}};
+  const auto admission = table_.Admit("matrix", 0);
+  const ModelTable::Pin pin = table_.PinOn(*admission, DeviceId{});
+  const auto result = pin.instance().Run(inputs);
+  ASSERT_THAT(result, StatusIs(absl::StatusCode::kInternal));
+  const absl::Status explained = pin.Explain(inputs, result.status());
+  EXPECT_THAT(explained, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(
+      std::string(explained.message()),
+      HasSubstr("model \"matrix\": input \"x\" is INT64 [1, 2], but the "
+                "model takes FP32; forward threw: "));
+}
+
+TEST_F(ModelTableTest, EveryoneIsShownTheSameSignature) {
+  ASSERT_THAT(pool_.Run("twice", 3), IsOk());
+  const auto model = table_.Get("twice");
+  EXPECT_EQ(table_.List().front().signature, model->signature);
+  ASSERT_THAT(pool_.Migrate("twice", {"cpu"}), IsOk());
+  EXPECT_EQ(table_.Get("twice")->signature, model->signature);
+}
+
+TEST_F(ModelTableTest, KnowsModelsByName) {
+  EXPECT_TRUE(table_.Knows("twice"));
+  EXPECT_FALSE(table_.Knows("thrice"));
+}
+
+TEST_F(ModelTableTest, ASidecarKeepsAnInputOnTheHost) {
+  SaveDeviceModel(pool_.models / "where.pt");
+  const auto device = [&](const std::string& sidecar) {
+    std::ofstream(pool_.models / "where.json") << sidecar;
+    EXPECT_THAT(pool_.Load("where", {"sim:0"}), IsOk());
+    const auto admission = table_.Admit("where", 0);
+    const ModelTable::Pin pin =
+        table_.PinOn(*admission, *DeviceId::Parse("sim:0"));
+    const auto result = pin.instance().Run(
+        {{{.name = "x",
+           .value = {TensorView{
+               .dtype = DType::kFloat32, .shape = {0}, .bytes = {}}}}}});
+    return std::get<std::string>(result->outputs().front().value.value);
+  };
+  EXPECT_EQ(device("{}"), "sim:0");
+  ASSERT_THAT(pool_.Unload("where"), IsOk());
+  EXPECT_EQ(device(R"({"inputs": [{"name": "x", "datatype": "FP32",
+                                   "shape": [-1], "device": "cpu"}]})"),
+            "cpu");
+  EXPECT_THAT(table_.Get("where")->signature->host_inputs, ElementsAre("x"));
+}
+
+TEST_F(ModelTableTest, AWrongSidecarIsNamedItself) {
+  SaveScaleModel(pool_.models / "half.pt", 2);
+  std::ofstream(pool_.models / "half.json") << R"({"inputs": [
+      {"name": "y", "datatype": "FP32", "shape": [-1]}]})";
+  const auto loaded = pool_.Load("half", {"cpu"});
+  EXPECT_THAT(loaded, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(std::string(loaded.status().message()),
+              HasSubstr("half.json: it names an input \"y\""));
 }
 
 TEST_F(ModelTableTest, TellsWatchersOfChangesUntilTheyLeave) {

@@ -3,7 +3,9 @@
 
 #include "server/rpc/kserve_model.h"
 
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -22,23 +24,28 @@ ModelSnapshot Snapshot() {
   model.name = "detector";
   model.version = 3;
   model.serving_on = {{DeviceKind::kCpu, 0}, {DeviceKind::kCuda, 1}};
-  model.signature.inputs = {
-      {.name = "images", .type = "List[Tensor]", .required = true},
-      {.name = "limit", .type = "int", .required = false}};
-  model.signature.outputs = {
-      {.name = "output", .type = "Tensor", .required = true}};
+  Signature signature;
+  signature.inputs = {{.name = "images", .type = "List[Tensor]"},
+                      {.name = "limit", .type = "int", .required = false}};
+  signature.outputs = {{.name = "output", .type = "Tensor"}};
+  model.signature = std::make_shared<const Signature>(std::move(signature));
+  return model;
+}
+
+ModelSnapshot With(ModelSnapshot model, Signature signature) {
+  model.signature = std::make_shared<const Signature>(std::move(signature));
   return model;
 }
 
 ModelSnapshot Learned() {
-  ModelSnapshot model = Snapshot();
-  model.signature.shape_source = ShapeSource::kLearned;
-  model.signature.input_shapes = {
+  Signature signature = *Snapshot().signature;
+  signature.shape_source = ShapeSource::kLearned;
+  signature.input_shapes = {
       {.name = "images.0", .datatype = "FP32", .shape = {3, -1}},
       {.name = "limit", .datatype = "INT64", .shape = {1}}};
-  model.signature.output_shapes = {
+  signature.output_shapes = {
       {.name = "output", .datatype = "BYTES", .shape = {-1}}};
-  return model;
+  return With(Snapshot(), std::move(signature));
 }
 
 TEST(KServeModelTest, TellsTensorsInTheMetadata) {
@@ -79,11 +86,10 @@ std::vector<std::string> InputsOf(const ModelSnapshot& model) {
 
 // As after a request that left `limit` out and gave no image.
 ModelSnapshot HalfLearned() {
-  ModelSnapshot model = Learned();
-  model.signature.inputs.push_back({.name = "last", .type = "Tensor"});
-  model.signature.input_shapes = {
-      {.name = "last", .datatype = "FP32", .shape = {2}}};
-  return model;
+  Signature signature = *Learned().signature;
+  signature.inputs.push_back({.name = "last", .type = "Tensor"});
+  signature.input_shapes = {{.name = "last", .datatype = "FP32", .shape = {2}}};
+  return With(Learned(), std::move(signature));
 }
 
 TEST(KServeModelTest, ArgumentsWithoutAShapeStayInTheMetadata) {
@@ -97,15 +103,21 @@ TEST(KServeModelTest, ArgumentsWithoutAShapeStayInTheMetadata) {
 }
 
 TEST(KServeModelTest, TypesTellTheDatatypesOfNumbersAndStrings) {
-  ModelSnapshot model;
+  Signature signature;
   for (const char* type : {"int", "float", "bool", "str", "Optional[str]",
                            "Tensor", "List[int]"}) {
-    model.signature.inputs.push_back({.name = type, .type = type});
+    signature.inputs.push_back({.name = type, .type = type});
   }
   EXPECT_THAT(
-      InputsOf(model),
+      InputsOf(With(Snapshot(), signature)),
       ElementsAre("int INT64 1", "float FP64 1", "bool BOOL 1", "str BYTES 1",
                   "Optional[str] BYTES 1", "Tensor  ", "List[int]  "));
+}
+
+TEST(KServeModelTest, TheProgramTellsTheDatatypeOfATensorOfAnyShape) {
+  Signature signature;
+  signature.inputs = {{.name = "x", .type = "Tensor", .datatype = "FP16"}};
+  EXPECT_THAT(InputsOf(With(Snapshot(), signature)), ElementsAre("x FP16 "));
 }
 
 TEST(KServeModelTest, NamesTheSameTensorsInTheConfiguration) {
@@ -142,10 +154,10 @@ TEST(KServeModelTest, ConfiguresEveryDatatype) {
   for (const char* datatype :
        {"BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32",
         "INT64", "FP16", "BF16", "FP32", "FP64", "BYTES"}) {
-    ModelSnapshot model = Learned();
-    model.signature.input_shapes[0].datatype = datatype;
+    Signature signature = *Learned().signature;
+    signature.input_shapes[0].datatype = datatype;
     inference::ModelConfig config;
-    EncodeKServeConfig(model, config);
+    EncodeKServeConfig(With(Learned(), std::move(signature)), config);
     EXPECT_NE(config.input(0).data_type(), inference::TYPE_INVALID) << datatype;
   }
 }

@@ -110,7 +110,8 @@ TEST_F(KServeServiceTest, MetadataNamesTensorsAndLearnsTheirTypes) {
   const auto before = Metadata("twice");
   ASSERT_THAT(before, IsOk());
   EXPECT_EQ(before->inputs(0).name(), "x");
-  EXPECT_EQ(before->inputs(0).datatype(), "");
+  // The program tells the type, a request the shape.
+  EXPECT_EQ(before->inputs(0).datatype(), "FP32");
 
   ASSERT_THAT(server_.Infer(FloatRequest("twice", 3)), IsOk());
   const auto after = Metadata("twice");

@@ -20,14 +20,17 @@ TEST(ModelCodecTest, CarriesEveryFieldOfAModel) {
   model.bytes = {{{DeviceKind::kCpu, 0}, 10}, {{DeviceKind::kSim, 1}, 20}};
   model.weight_bytes = 9;
   model.stateful = true;
-  model.signature.inputs = {{.name = "x", .type = "Tensor", .required = true}};
-  model.signature.outputs = {
-      {.name = "output", .type = "Tensor", .required = true}};
-  model.signature.shape_source = ShapeSource::kSidecar;
-  model.signature.input_shapes = {
-      {.name = "x", .datatype = "FP32", .shape = {-1, 4}}};
-  model.signature.output_shapes = {
+  Signature signature;
+  signature.inputs = {
+      {.name = "x", .type = "Tensor", .required = true, .datatype = "FP32"}};
+  signature.outputs = {{.name = "output", .type = "Tensor", .required = true}};
+  signature.shape_source = ShapeSource::kSidecar;
+  signature.input_shapes = {
+      {.name = "x", .datatype = "FP32", .shape = {-1, 4}, .list_size = 300}};
+  signature.output_shapes = {
       {.name = "output", .datatype = "INT64", .shape = {}}};
+  signature.host_inputs = {"x"};
+  model.signature = std::make_shared<const Signature>(signature);
   model.move = MoveProgress{.from = {"cpu"},
                             .to = {"sim:0", "sim:1"},
                             .step = MoveStep::kVerify,

@@ -102,6 +102,15 @@ void SaveMatrixModel(const std::string& path) {
   module.save(path);
 }
 
+void SaveDeviceModel(const std::string& path) {
+  torch::jit::Module module("Device");
+  module.register_parameter("weight", torch::zeros({16}), false);
+  module.define(
+      "def forward(self, x):\n"
+      "    return str(x.device)\n");
+  module.save(path);
+}
+
 void SaveTextModel(const std::string& path) {
   torch::jit::Module module("Text");
   module.register_parameter("weight", torch::zeros({16}), false);

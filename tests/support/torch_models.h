@@ -52,6 +52,9 @@ void SaveDoublingModel(const std::string& path);
 // forward(x) = x times a [2, 2] matrix: it takes float32 [any, 2] alone.
 void SaveMatrixModel(const std::string& path);
 
+// forward(x) = the name of the device that x is on.
+void SaveDeviceModel(const std::string& path);
+
 // forward(text: str, scale: float = 1.0) = text.
 void SaveTextModel(const std::string& path);
 
