@@ -22,12 +22,14 @@ struct TensorShape {
   std::string name;
   std::string datatype;  // KServe v2's name: FP32, INT64, BYTES.
   std::vector<int64_t> shape;
+  int64_t list_size = 0;
 };
 
 struct Argument {
   std::string name;
   std::string type;  // As TorchScript writes it: "Optional[List[Tensor]]".
   bool required = true;
+  std::string datatype = "";
 };
 
 struct Signature {
@@ -37,6 +39,7 @@ struct Signature {
   std::string shape_source;
   std::vector<TensorShape> input_shapes;
   std::vector<TensorShape> output_shapes;
+  std::vector<std::string> host_inputs;
 };
 
 struct DeviceBytes {

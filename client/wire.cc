@@ -78,13 +78,15 @@ absl::StatusOr<Value> TupleFromWire(v1::ValueTuple& message) {
 TensorShape ToShape(const v1::TensorShape& message) {
   return {.name = message.name(),
           .datatype = message.datatype(),
-          .shape = {message.shape().begin(), message.shape().end()}};
+          .shape = {message.shape().begin(), message.shape().end()},
+          .list_size = message.list_size()};
 }
 
 Argument ToArgument(const v1::Argument& message) {
   return {.name = message.name(),
           .type = message.type(),
-          .required = message.required()};
+          .required = message.required(),
+          .datatype = message.datatype()};
 }
 
 Signature ToSignature(const v1::Signature& message) {
@@ -103,6 +105,7 @@ Signature ToSignature(const v1::Signature& message) {
   for (const auto& shape : message.output_shapes()) {
     signature.output_shapes.push_back(ToShape(shape));
   }
+  signature.host_inputs = ToStrings(message.host_inputs());
   return signature;
 }
 

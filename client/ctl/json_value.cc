@@ -74,15 +74,26 @@ class ValueReader {
  private:
   absl::StatusOr<Value> ReadTensor(const Json& json,
                                    const std::string& place) const {
-    std::optional<DType> dtype;
+    const std::optional<DType> dtype = KnownDType(place);
+    absl::StatusOr<Tensor> tensor = TensorFromJson(json, dtype, place);
+    // It is a hint: what it does not fit, the server may well take.
+    if (!tensor.ok() && dtype.has_value()) {
+      tensor = TensorFromJson(json, std::nullopt, place);
+    }
+    RETURN_IF_ERROR(tensor.status());
+    return Value{*std::move(tensor)};
+  }
+
+  std::optional<DType> KnownDType(const std::string& place) const {
     const auto shape =
         std::ranges::find(signature_.input_shapes, place, &TensorShape::name);
-    if (shape != signature_.input_shapes.end()) {
-      const absl::StatusOr<DType> known = ParseDatatype(shape->datatype);
-      if (known.ok()) dtype = *known;
-    }
-    ASSIGN_OR_RETURN(Tensor tensor, TensorFromJson(json, dtype, place));
-    return Value{std::move(tensor)};
+    const auto argument = std::ranges::find(
+        signature_.inputs, place.substr(0, place.find('.')), &Argument::name);
+    std::string datatype;
+    if (argument != signature_.inputs.end()) datatype = argument->datatype;
+    if (shape != signature_.input_shapes.end()) datatype = shape->datatype;
+    const absl::StatusOr<DType> known = ParseDatatype(datatype);
+    return known.ok() ? std::optional(*known) : std::nullopt;
   }
 
   absl::StatusOr<Value> ReadList(const Json& json, const TypeName& type,

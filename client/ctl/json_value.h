@@ -1,8 +1,10 @@
 // Values as JSON, read as the model's signature says.
 //
 // [1, 2] is a tensor for an argument of type Tensor and a list for List[int];
-// {"a": 1} is a dict. Where the signature does not tell (Any, a class), numbers
-// in arrays of one shape become a tensor and the rest what it looks like.
+// {"a": 1} is a dict. A tensor has the dtype that the signature knows, unless
+// the numbers do not fit into it: the server judges then. Where the signature
+// does not tell (Any, a class), numbers in arrays of one shape become a tensor
+// and the rest what it looks like.
 //
 // Threads:  any; pure functions.
 // Fails:    INVALID_ARGUMENT, naming the place ("boxes.0"): not of that type,

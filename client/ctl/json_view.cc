@@ -18,7 +18,8 @@ Json ArgumentsJson(const std::vector<Argument>& arguments) {
   for (const Argument& argument : arguments) {
     array.push_back({{"name", argument.name},
                      {"type", argument.type},
-                     {"required", argument.required}});
+                     {"required", argument.required},
+                     {"datatype", argument.datatype}});
   }
   return array;
 }
@@ -28,7 +29,8 @@ Json ShapesJson(const std::vector<TensorShape>& shapes) {
   for (const TensorShape& shape : shapes) {
     array.push_back({{"name", shape.name},
                      {"datatype", shape.datatype},
-                     {"shape", shape.shape}});
+                     {"shape", shape.shape},
+                     {"list_size", shape.list_size}});
   }
   return array;
 }
@@ -38,7 +40,8 @@ Json SignatureJson(const Signature& signature) {
           {"outputs", ArgumentsJson(signature.outputs)},
           {"shape_source", signature.shape_source},
           {"input_shapes", ShapesJson(signature.input_shapes)},
-          {"output_shapes", ShapesJson(signature.output_shapes)}};
+          {"output_shapes", ShapesJson(signature.output_shapes)},
+          {"host_inputs", signature.host_inputs}};
 }
 
 Json ProgressJson(const std::optional<MoveProgress>& move) {

@@ -88,6 +88,29 @@ TEST(JsonValueTest, TheSignatureTellsTheDtype) {
   EXPECT_EQ(std::get<Tensor>(list[1].value).dtype, DType::kFloat64);
 }
 
+TEST(JsonValueTest, TheProgramTellsTheDtypeWhereNoShapeIsKnown) {
+  Signature signature = WithInput("List[Tensor]");
+  signature.inputs[0].datatype = "FP16";
+  const auto inputs =
+      InputsFromJson(Json::parse("{\"x\": [[1, 2], [3]]}"), signature);
+  ASSERT_THAT(inputs, IsOk());
+  const auto& list = std::get<Value::List>(inputs->at(0).value.value);
+  EXPECT_EQ(std::get<Tensor>(list[1].value).dtype, DType::kFloat16);
+}
+
+TEST(JsonValueTest, ADtypeThatTheNumbersDoNotFitIsTheServersToJudge) {
+  Signature signature = WithInput("Tensor");
+  signature.input_shapes = {{"x", "INT64", {2}}};
+  const auto dtype = [&](const std::string& json) {
+    const auto inputs =
+        InputsFromJson(Json::parse("{\"x\": " + json + "}"), signature);
+    return AsTensor(inputs->at(0).value).dtype;
+  };
+  EXPECT_EQ(dtype("[1, 2]"), DType::kInt64);
+  EXPECT_EQ(dtype("[1.5, 2]"), DType::kFloat32);
+  EXPECT_EQ(dtype("[true, false]"), DType::kBool);
+}
+
 TEST(JsonValueTest, InputsMayStandInAnObjectOfTheirOwn) {
   const Signature signature = WithInput("int");
   EXPECT_THAT(
