@@ -2,9 +2,9 @@
 
 #include "server/base/log_writer.h"
 
-#include <algorithm>
 #include <array>
 #include <fcntl.h>
+#include <sstream>
 #include <string>
 #include <unistd.h>
 
@@ -87,6 +87,20 @@ TEST_F(LogWriterTest, WhoLogsNeverWaitsForAReaderAndNeitherDoesTheEnd) {
   EXPECT_LT(text.size(), size_t{1} << 20);
 }
 
+// The lines in `text`, those that it says were left out included.
+int Accounted(const std::string& text) {
+  std::istringstream lines(text);
+  int total = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("log lines left out") == std::string::npos) {
+      ++total;
+    } else {
+      total += std::stoi(line.substr(line.rfind("lines=") + 6));
+    }
+  }
+  return total;
+}
+
 TEST_F(LogWriterTest, SaysHowManyLinesWereLeftOut) {
   constexpr int kLines = 5000;
   LogWriter writer;
@@ -96,17 +110,14 @@ TEST_F(LogWriterTest, SaysHowManyLinesWereLeftOut) {
   // The reader is back.
   std::string text;
   std::array<char, 65536> buffer;
-  while (text.find("log lines left out") == std::string::npos ||
-         text.back() != '\n') {
+  while (!text.ends_with('\n') || Accounted(text) != kLines) {
     const ssize_t count = ::read(reader_.get(), buffer.data(), buffer.size());
     ASSERT_GT(count, 0);
     text.append(buffer.data(), static_cast<size_t>(count));
+    ASSERT_LE(text.size(), size_t{8} << 20);
   }
-  const size_t lines =
-      static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
-  EXPECT_THAT(text, HasSubstr("WARN  log lines left out: stderr is read too "
-                              "slowly lines=" +
-                              std::to_string(kLines - (lines - 1)) + "\n"));
+  EXPECT_THAT(text, HasSubstr(" WARN  log lines left out: stderr is read too "
+                              "slowly lines="));
 }
 
 TEST_F(LogWriterTest, AReaderThatHasGoneEndsNothing) {
