@@ -31,8 +31,7 @@ int Main(int argc, char** argv) {
   RaiseFileLimit();
   auto signal = StopSignal::Create();
   if (!signal.ok()) return Fail(signal.status(), config->log_format);
-  const LogWriter
-      log_writer;  // Behind the signals: its thread must not take them.
+  const LogWriter log_writer;  // Its thread must not take the signals.
   for (const Config::Setting& setting : config->settings) {
     std::string values;
     for (const std::string& value : setting.values) {
