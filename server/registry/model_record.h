@@ -14,6 +14,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
@@ -42,7 +43,7 @@ struct LoadedModel {
   std::unique_ptr<Program> program;  // Dies before the host copy: last member.
 };
 
-// What others may see of a move while its worker runs it.
+// What others may see and do of a move while it is under way.
 struct MoveMark {
   std::vector<std::string> from;
   std::vector<std::string> to;
@@ -50,6 +51,11 @@ struct MoveMark {
   std::atomic<MoveStep> step{MoveStep::kQueue};
   std::atomic<uint64_t> done_bytes{0};
   std::atomic<uint64_t> total_bytes{0};
+
+  // No mover has it: it waits for requests to end. Under the table's mutex.
+  bool parked = false;
+  std::function<void()>
+      resume;  // Gives it to a mover again. Takes a leaf lock.
 };
 
 struct ModelRecord {
@@ -64,7 +70,9 @@ struct ModelRecord {
 
   MoveMark* move = nullptr;  // Owned by the mover, until the move's end.
   bool leaving = false;      // Takes no new requests.
-  bool paused = false;       // A stateful model's state is on its way.
+  // A stateful model's state is on its way: nothing of it starts. Set with the
+  // lock, read and ended without.
+  std::atomic<bool> stands_still{false};
   int64_t admissions = 0;
   uint64_t admitted_bytes = 0;  // Of those requests, in memory.
   int64_t pins = 0;

@@ -121,8 +121,7 @@ ModelTable::Pin ModelTable::PinOn(const Admission& admission, DeviceId device) {
   Pin pin;
   ModelRecord* record = admission.record_;
   MutexLock lock(mutex_);
-  while (record->paused) idle_.Wait(mutex_);
-  if (lost_.contains(device)) return pin;
+  if (record->stands_still || lost_.contains(device)) return pin;
   for (const auto& residence : record->residences) {
     if (residence->device != device) continue;
     ++residence->pins;
@@ -161,14 +160,20 @@ void ModelTable::Unpin(ModelRecord* record, Residence* residence) {
   MutexLock lock(mutex_);
   INVARIANT(residence->pins > 0 && record->pins > 0);
   --record->pins;
-  if (--residence->pins == 0 && record->move != nullptr) idle_.NotifyAll();
+  if (--residence->pins == 0 && residence->awaited) Resume(*record);
 }
 
 void ModelTable::Release(ModelRecord* record, uint64_t size_bytes) {
   MutexLock lock(mutex_);
   INVARIANT(record->admissions > 0 && record->admitted_bytes >= size_bytes);
   record->admitted_bytes -= size_bytes;
-  if (--record->admissions == 0 && record->move != nullptr) idle_.NotifyAll();
+  if (--record->admissions == 0 && record->leaving) Resume(*record);
+}
+
+void ModelTable::Resume(const ModelRecord& record) {
+  if (record.move == nullptr || !record.move->parked) return;
+  record.move->parked = false;
+  record.move->resume();
 }
 
 bool ModelTable::Knows(std::string_view name) const {
@@ -305,6 +310,10 @@ int64_t ModelTable::Admission::version() const { return record_->version; }
 absl::Duration ModelTable::Admission::recent_run() const {
   if (record_ == nullptr) return absl::InfiniteDuration();
   return absl::Seconds(record_->recent_run_seconds.load());
+}
+
+bool ModelTable::Admission::stands_still() const {
+  return record_ != nullptr && record_->stands_still;
 }
 
 absl::Status ModelTable::Pin::CheckInputs(

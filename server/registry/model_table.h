@@ -10,8 +10,7 @@
 // model away.
 //
 // Owns:     every model's Program, host copy and Residences.
-// Threads:  thread-safe. PinOn blocks for the moment in which a stateful
-//           model's state is carried over; nothing else waits.
+// Threads:  thread-safe; nothing waits.
 // Units:    bytes.
 // Fails:    NOT_FOUND no such model or version; FAILED_PRECONDITION known but
 //           not serving; UNAVAILABLE its devices have failed;
@@ -87,6 +86,10 @@ class ModelTable {
     // as kRunCountedMax at most; infinite before the first, and without a
     // model.
     absl::Duration recent_run() const;
+    // The model, a stateful one, is about to go on elsewhere: PinOn gives
+    // nothing. Whoever watches changes is told when that is over; and before
+    // it is, when it serves elsewhere already.
+    bool stands_still() const;
 
    private:
     friend class ModelTable;
@@ -145,7 +148,8 @@ class ModelTable {
   // Why Where is empty.
   absl::Status WhyNowhere(const Admission& admission) const;
 
-  // A Pin on `device`, or an empty one when the model no longer serves there.
+  // A Pin on `device`, or an empty one when the model no longer serves there,
+  // or stands still.
   Pin PinOn(const Admission& admission, DeviceId device);
 
   // Remembers shapes, and inputs to warm up further Instances with, from the
@@ -187,6 +191,8 @@ class ModelTable {
   void Release(ModelRecord* record,
                uint64_t size_bytes);  // An admission's end.
   void Unpin(ModelRecord* record, Residence* residence);
+  // Gives a move that waits for requests to a mover again.
+  void Resume(const ModelRecord& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Unwatch(int64_t key);
   // Without mutex_.
   void NotifyChanged(std::string_view name);
@@ -211,8 +217,6 @@ class ModelTable {
   int64_t next_watch_ ABSL_GUARDED_BY(watch_mutex_) = 1;
 
   mutable Mutex mutex_;
-  // A count of pins or admissions fell to zero, or a pause ended.
-  CondVar idle_;
   absl::flat_hash_map<std::string, std::unique_ptr<ModelRecord>> records_
       ABSL_GUARDED_BY(mutex_);
   // Devices that have failed, and how. None is ever taken out: a GPU's errors

@@ -40,11 +40,7 @@ Mover::Mover(Options options, Rooms rooms)
 
 Mover::~Mover() {
   Drain(absl::InfiniteDuration());
-  {
-    MutexLock lock(work_->mutex);
-    work_->closed = true;
-    work_->changed.NotifyAll();
-  }
+  work_->queue.Close();
   work_->workers.clear();
   Clear();
 }
@@ -84,7 +80,7 @@ Mover::Ticket Mover::Work::Ask(MoveKind kind, LoadSpec spec, MoveDone done) {
   }
   {
     MutexLock lock(mutex);
-    const auto same = std::ranges::find_if(moves, [&](const Move* move) {
+    const auto same = std::ranges::find_if(moves, [&](const auto& move) {
       return kind == MoveKind::kLoad && move->kind == kind &&
              move->spec == spec && !move->abandoned;
     });
@@ -93,16 +89,16 @@ Mover::Ticket Mover::Work::Ask(MoveKind kind, LoadSpec spec, MoveDone done) {
       move->kind = kind;
       move->spec = std::move(spec);
       move->waiters.push_back(waiter);
+      move->mark.resume = [this, &entry = *move] { queue.Resume(entry); };
       answer = Mark(*move, forgotten);
       if (answer.ok() && !answer->has_value()) {
         waiter->move = move.get();
-        moves.insert(move.get());
-        queue.push_back(std::move(move));
-        changed.NotifyAll();
+        moves.push_back(std::move(move));
+        queue.Add(*moves.back());
       }
     } else if ((*same)->waiters.size() < options.waiters_max) {
       (*same)->waiters.push_back(waiter);
-      waiter->move = *same;
+      waiter->move = same->get();
       return Ticket(std::move(waiter));
     } else {
       answer = absl::ResourceExhaustedError(absl::StrCat(
@@ -129,9 +125,9 @@ absl::StatusOr<std::optional<MoveOutcome>> Mover::Work::Mark(
   if (draining) {
     return absl::UnavailableError("the server is draining; use another");
   }
-  if (queue.size() >= kMovesQueuedMax) {
+  if (const size_t waiting = queue.not_begun(); waiting >= kMovesQueuedMax) {
     return absl::ResourceExhaustedError(
-        absl::StrCat(queue.size(), " moves are waiting already; back off"));
+        absl::StrCat(waiting, " moves are waiting already; back off"));
   }
   ModelTable& table = rooms.table;
   MutexLock lock(table.mutex_);
@@ -224,42 +220,36 @@ absl::StatusOr<std::optional<MoveOutcome>> Mover::Work::Mark(
 }
 
 void Mover::Work::RunLoop() {
-  while (true) {
-    std::unique_ptr<Move> move;
-    {
-      MutexLock lock(mutex);
-      while (queue.empty() && !closed) changed.Wait(mutex);
-      if (queue.empty()) return;
-      move = std::move(queue.front());
-      queue.pop_front();
+  while (MoveQueue::Entry* const entry = queue.Take()) {
+    Move& move = static_cast<Move&>(*entry);
+    // Without a status it waits, and whoever lets it go on has it.
+    if (std::optional<absl::Status> status = Run(move)) {
+      for (const Device* device : rooms.devices.devices()) {
+        if (!status->ok()) rooms.table.AskHealth(*device);
+      }
+      End(move, *std::move(status));
     }
-    EndStep(*move, MoveStep::kQueue);
-    absl::Status status = Run(*move);
-    for (const Device* device : rooms.devices.devices()) {
-      if (!status.ok()) rooms.table.AskHealth(*device);
-    }
-    End(std::move(move), std::move(status));
   }
 }
 
 // The end of every move: forget it, report it, tell everybody.
-void Mover::Work::End(std::unique_ptr<Move> move, absl::Status status) {
+void Mover::Work::End(Move& move, absl::Status status) {
   // Whatever was prepared and not published goes back first, so that an
   // answer means that its bytes are free again.
-  Free(*move);
+  Free(move);
   {
     MutexLock lock(mutex);
-    if (absl::IsCancelled(status) && draining && !move->abandoned) {
+    if (absl::IsCancelled(status) && draining && !move.abandoned) {
       status = absl::UnavailableError(
           "the server is draining and the move was undone; use another");
     }
   }
 
-  MoveReport& report = move->report;
-  report.model = move->spec.name;
-  report.from = move->mark.from;
-  report.to = move->mark.to;
-  report.total = move->since_asked.Elapsed();
+  MoveReport& report = move.report;
+  report.model = move.spec.name;
+  report.from = move.mark.from;
+  report.to = move.mark.to;
+  report.total = move.since_asked.Elapsed();
   report.ended_at = absl::Now();
   report.status = status;
   if (const auto copy = report.steps[static_cast<int>(MoveStep::kCopy)];
@@ -270,24 +260,29 @@ void Mover::Work::End(std::unique_ptr<Move> move, absl::Status status) {
   RecordMove(report, rooms.metrics);
   rooms.table.KeepReport(report);
 
+  const std::string name = move.spec.name;
   Move::Waiters waiters;
+  std::unique_ptr<Move> ended;
   std::unique_ptr<ModelRecord> gone;
   MoveOutcome outcome{.model = {}, .report = report};
   {
     MutexLock lock(mutex);
-    moves.erase(move.get());
+    const auto found =
+        std::ranges::find(moves, &move, &std::unique_ptr<Move>::get);
+    ended = std::move(*found);
+    moves.erase(found);
     ++telling;
-    waiters.swap(move->waiters);
+    waiters.swap(move.waiters);
     for (const auto& waiter : waiters) waiter->move = nullptr;
 
     ModelTable& table = rooms.table;
     MutexLock table_lock(table.mutex_);
-    ModelRecord& record = *move->record;
+    ModelRecord& record = *move.record;
     record.move = nullptr;
     outcome.model = table.SnapshotOf(record);
     const bool forget =
         record.loaded == nullptr &&
-        (status.ok() || !WorthRemembering(status, !move->version_path.empty()));
+        (status.ok() || !WorthRemembering(status, !move.version_path.empty()));
     if (forget) {
       const auto found = table.records_.find(record.name);
       gone = std::move(found->second);
@@ -298,8 +293,7 @@ void Mover::Work::End(std::unique_ptr<Move> move, absl::Status status) {
       record.last_error.clear();
     }
   }
-  const std::string name = move->spec.name;
-  move.reset();
+  ended.reset();
   rooms.table.NotifyChanged(name);
   for (const auto& waiter : waiters) {
     if (status.ok()) {
@@ -315,7 +309,7 @@ void Mover::Work::End(std::unique_ptr<Move> move, absl::Status status) {
 
 void Mover::Work::GiveUp(Ticket::Waiter& waiter) {
   std::stop_source stop(std::nostopstate);
-  std::unique_ptr<Move> queued;
+  Move* not_begun = nullptr;
   {
     MutexLock lock(mutex);
     if (waiter.move == nullptr) return;
@@ -324,36 +318,45 @@ void Mover::Work::GiveUp(Ticket::Waiter& waiter) {
     if (waiters.empty()) {
       waiter.move->abandoned = true;
       stop = waiter.move->stop;
-      const auto found =
-          std::ranges::find(queue, waiter.move, &std::unique_ptr<Move>::get);
-      if (found != queue.end()) {
-        queued = std::move(*found);
-        queue.erase(found);
-      }
+      if (queue.Remove(*waiter.move)) not_begun = waiter.move;
     }
     waiter.move = nullptr;
   }
   stop.request_stop();
-  if (queued != nullptr) EndQueued(std::move(queued));
+  if (not_begun != nullptr) EndNotBegun(*not_begun);
+  ResumeStopped();
 }
 
-void Mover::Work::EndQueued(std::unique_ptr<Move> move) {
-  EndStep(*move, MoveStep::kQueue);
-  End(std::move(move), absl::CancelledError("the move was cancelled"));
+// What these wait for does not matter any more. Those that have switched will
+// only wait again.
+void Mover::Work::ResumeStopped() {
+  MutexLock lock(mutex);
+  MutexLock table_lock(rooms.table.mutex_);
+  for (const auto& move : moves) {
+    if (move->stop.stop_requested()) rooms.table.Resume(*move->record);
+  }
+}
+
+void Mover::Work::EndNotBegun(Move& move) {
+  EndStep(move, MoveStep::kQueue);
+  End(move, absl::CancelledError("the move was cancelled"));
 }
 
 bool Mover::Drain(absl::Duration limit) {
   const absl::Duration until = RealClock().Monotonic() + limit;
   std::vector<std::stop_source> stops;
-  std::deque<std::unique_ptr<Move>> queued;
+  std::vector<Move*> not_begun;
   {
     MutexLock lock(work_->mutex);
     work_->draining = true;
-    for (const Move* move : work_->moves) stops.push_back(move->stop);
-    queued.swap(work_->queue);
+    for (const auto& move : work_->moves) {
+      stops.push_back(move->stop);
+      if (work_->queue.Remove(*move)) not_begun.push_back(move.get());
+    }
   }
   for (std::stop_source& stop : stops) stop.request_stop();
-  for (auto& move : queued) work_->EndQueued(std::move(move));
+  for (Move* move : not_begun) work_->EndNotBegun(*move);
+  work_->ResumeStopped();
   MutexLock lock(work_->mutex);
   while (!work_->moves.empty() || work_->telling > 0) {
     const absl::Duration left = until - RealClock().Monotonic();

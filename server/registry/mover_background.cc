@@ -58,13 +58,15 @@ TransferProgress Mover::Work::Progress(Move& move, uint64_t base_bytes) {
 // they are bound to. Nothing to do for a move that has not begun: its client's
 // own thread ends it.
 void Mover::Work::Free(Move& move) {
-  if (move.fresh.empty() && move.retired.empty() && move.loaded == nullptr &&
-      move.program == nullptr && move.archive == nullptr) {
+  if (move.fresh.empty() && move.retired.empty() && move.left == nullptr &&
+      move.loaded == nullptr && move.program == nullptr &&
+      move.archive == nullptr) {
     return;
   }
   InBackground(move, [&] {
     move.fresh.clear();
     move.retired.clear();
+    move.left.reset();
     move.program.reset();
     move.loaded.reset();
     move.archive.reset();

@@ -38,18 +38,37 @@ absl::Status CheckReplicas(const std::string& model, const Program& program,
 
 }  // namespace
 
-absl::Status Mover::Work::Run(Move& move) {
+// Goes on with a move to its end, whose status it returns, or to where requests
+// have to end first: `move` may be another mover's by then.
+std::optional<absl::Status> Mover::Work::Run(Move& move) {
+  if (move.stage == MoveStage::kPrepare) {
+    EndStep(move, MoveStep::kQueue);
+    if (absl::Status prepared = Prepare(move); !prepared.ok()) return prepared;
+    move.stage = MoveStage::kSwitch;
+    StandStill(move);
+  }
+  if (move.stage == MoveStage::kSwitch) {
+    if (!AwaitStill(move)) return std::nullopt;
+    if (absl::Status switched = Switch(move); !switched.ok()) return switched;
+    move.stage = MoveStage::kDrain;
+    move.mark.step = MoveStep::kDrain;
+    if (!move.retired.empty()) rooms.table.NotifyChanged(move.spec.name);
+  }
+  if (!AwaitDrained(move)) return std::nullopt;
+  Free(move);
+  EndStep(move, MoveStep::kDrain);
+  move.report.verified = move.kind != MoveKind::kUnload;
+  return absl::OkStatus();
+}
+
+absl::Status Mover::Work::Prepare(Move& move) {
   if (move.stop.stop_requested()) return Stopped();
-  if (move.kind == MoveKind::kUnload) return Leave(move);
+  if (move.kind == MoveKind::kUnload) return absl::OkStatus();
   if (move.kind == MoveKind::kLoad) {
     RETURN_IF_ERROR(InBackground(move, [&] { return Open(move); }));
   }
   RETURN_IF_ERROR(Decide(move));
-  RETURN_IF_ERROR(InBackground(move, [&] { return Copy(move); }));
-  RETURN_IF_ERROR(Switch(move));
-  Drain(move);
-  move.report.verified = true;
-  return absl::OkStatus();
+  return InBackground(move, [&] { return Copy(move); });
 }
 
 // A load's first half of DECIDE: what there is to carry.
@@ -260,52 +279,80 @@ absl::Status Mover::Work::Fill(Move& move, Residence& residence) {
   return move.stop.stop_requested() ? Stopped() : absl::OkStatus();
 }
 
-absl::Status Mover::Work::Switch(Move& move) {
-  move.mark.step = MoveStep::kSwitch;
-  const bool carries_state = move.record->loaded != nullptr &&
-                             move.record->loaded->program->stateful() &&
-                             !move.fresh.empty();
-  if (carries_state) return SwitchWithState(move);
+// What must not run while a move switches: of an unload anything that was
+// accepted, of a stateful model anything, since its state is carried over.
+void Mover::Work::StandStill(Move& move) {
+  ModelRecord& record = *move.record;
+  const bool unloads = move.kind == MoveKind::kUnload;
+  const bool carries_state = !move.fresh.empty() && record.loaded != nullptr &&
+                             record.loaded->program->stateful();
+  move.mark.step = unloads ? MoveStep::kDrain : MoveStep::kSwitch;
+  if (!unloads && !carries_state) return;
   {
     MutexLock lock(rooms.table.mutex_);
-    Publish(move);
+    if (unloads) {
+      record.leaving = true;
+    } else {
+      INVARIANT(move.fresh.size() == 1 && record.residences.size() == 1);
+      record.stands_still = true;
+      record.residences.front()->awaited = true;
+    }
   }
-  EndStep(move, MoveStep::kSwitch);
-  return absl::OkStatus();
+  rooms.table.NotifyChanged(move.spec.name);
 }
 
-// A stateful model has one Instance. It stands still while its state is
-// carried over: requests wait at PinOn, for as long as one run and that copy.
-absl::Status Mover::Work::SwitchWithState(Move& move) {
+// False when the move waits, and whoever ends the last request goes on with it.
+bool Mover::Work::AwaitStill(Move& move) {
   ModelRecord& record = *move.record;
-  INVARIANT(move.fresh.size() == 1 && record.residences.size() == 1);
-  const Residence& old = *record.residences.front();
-  bool stopped = false;
-  {
-    MutexLock lock(rooms.table.mutex_);
-    record.paused = true;
-    while (old.pins > 0 && !move.stop.stop_requested()) {
-      rooms.table.idle_.Wait(rooms.table.mutex_, move.stop.get_token());
-    }
-    stopped = old.pins > 0;
-  }
+  MutexLock lock(rooms.table.mutex_);
+  const bool still =
+      (!record.leaving || record.admissions == 0) &&
+      (!record.stands_still || record.residences.front()->pins == 0);
+  if (still || move.stop.stop_requested()) return true;
+  move.mark.parked = true;
+  return false;
+}
+
+absl::Status Mover::Work::Switch(Move& move) {
+  ModelTable& table = rooms.table;
+  ModelRecord& record = *move.record;
+  absl::Status switched =
+      move.stop.stop_requested() ? Stopped() : absl::OkStatus();
   // By the mover itself: requests wait for it.
-  absl::Status carried =
-      stopped ? Stopped()
-              : move.fresh.front()->instance->CarryStateFrom(*old.instance);
-  {
-    MutexLock lock(rooms.table.mutex_);
-    if (carried.ok()) Publish(move);
-    record.paused = false;
-    rooms.table.idle_.NotifyAll();
+  if (switched.ok() && record.stands_still) {
+    switched = move.fresh.front()->instance->CarryStateFrom(
+        *record.residences.front()->instance);
   }
-  EndStep(move, MoveStep::kSwitch);
-  return carried;
+  {
+    MutexLock lock(table.mutex_);
+    if (switched.ok()) {
+      Publish(move);
+    } else {
+      record.leaving = false;
+      for (const auto& residence : record.residences) {
+        residence->awaited = false;
+      }
+    }
+  }
+  if (record.stands_still) {
+    // Requests that wait go along before the first of them may run.
+    table.NotifyChanged(move.spec.name);
+    record.stands_still = false;
+    table.NotifyChanged(move.spec.name);
+  }
+  EndStep(move, move.mark.step);
+  return switched;
 }
 
 // The moment in which everything visible changes.
 void Mover::Work::Publish(Move& move) {
   ModelRecord& record = *move.record;
+  if (move.kind == MoveKind::kUnload) {
+    move.left = std::move(record.loaded);
+    move.retired = std::move(record.residences);
+    record.residences.clear();
+    return;
+  }
   if (move.loaded != nullptr) {
     record.loaded = std::move(move.loaded);
     record.version = move.version;
@@ -328,51 +375,14 @@ void Mover::Work::Publish(Move& move) {
   record.recent_run_seconds = ModelRecord::kNotRun;
 }
 
-// Waits for the last request that runs on what was retired, and frees it.
-void Mover::Work::Drain(Move& move) {
-  ModelTable& table = rooms.table;
-  move.mark.step = MoveStep::kDrain;
-  if (!move.retired.empty()) table.NotifyChanged(move.spec.name);
-  {
-    MutexLock lock(table.mutex_);
-    for (const auto& residence : move.retired) {
-      while (residence->pins > 0) table.idle_.Wait(table.mutex_);
-    }
+// False when the move waits for what still runs on a retired Residence.
+bool Mover::Work::AwaitDrained(Move& move) {
+  MutexLock lock(rooms.table.mutex_);
+  for (const auto& residence : move.retired) {
+    residence->awaited = true;
+    move.mark.parked |= residence->pins > 0;
   }
-  Free(move);
-  EndStep(move, MoveStep::kDrain);
-}
-
-// An unload: no new requests; those accepted run; then everything goes.
-absl::Status Mover::Work::Leave(Move& move) {
-  ModelTable& table = rooms.table;
-  ModelRecord& record = *move.record;
-  move.mark.step = MoveStep::kDrain;
-  bool stopped = false;
-  {
-    MutexLock lock(table.mutex_);
-    record.leaving = true;
-  }
-  table.NotifyChanged(move.spec.name);
-  {
-    MutexLock lock(table.mutex_);
-    while (record.admissions > 0 && !move.stop.stop_requested()) {
-      table.idle_.Wait(table.mutex_, move.stop.get_token());
-    }
-    stopped = record.admissions > 0;
-    if (stopped) {
-      record.leaving = false;
-    } else {
-      move.loaded = std::move(record.loaded);
-      move.retired = std::move(record.residences);
-      record.residences.clear();
-    }
-  }
-  if (stopped) return Stopped();
-  Free(move);
-  move.report.verified = false;
-  EndStep(move, MoveStep::kDrain);
-  return absl::OkStatus();
+  return !move.mark.parked;
 }
 
 }  // namespace ferry

@@ -2,21 +2,20 @@
 // (what a move does) and mover_background.cc (how its long work is done) share.
 // For these files only.
 //
-// Owns:     the moves: each belongs to the queue, then to the worker that runs
-//           it. A model's record points at its move's mark meanwhile.
+// Owns:     the moves, each until its end. A model's record points at its
+//           move's mark meanwhile.
 // Threads:  Work is thread-safe. A Move's `waiters` and `abandoned` are guarded
-//           by Work::mutex, its mark by being atomic; the rest belongs to the
-//           mover that runs it, and to its builder while that works.
+//           by Work::mutex, its mark as model_record.h says; the rest belongs
+//           to the mover that has it, and to its builder while that works.
 // Units:    bytes; absl times.
 
 #ifndef SERVER_REGISTRY_MOVER_WORK_H_
 #define SERVER_REGISTRY_MOVER_WORK_H_
 
 #include <atomic>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <set>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -30,6 +29,7 @@
 #include "server/formats/torchscript_archive.h"
 #include "server/placement/plan_move.h"
 #include "server/registry/model_record.h"
+#include "server/registry/move_queue.h"
 #include "server/registry/move_record.h"
 #include "server/registry/mover.h"
 
@@ -49,7 +49,10 @@ struct Mover::Ticket::Waiter {
 
 enum class MoveKind { kLoad, kMigrate, kUnload };
 
-struct Mover::Move {
+// Where a mover goes on with a move. Between two of them it may have to wait.
+enum class MoveStage { kPrepare, kSwitch, kDrain };
+
+struct Mover::Move : MoveQueue::Entry {
   using Waiters = std::vector<std::shared_ptr<Mover::Ticket::Waiter>>;
 
   MoveKind kind = MoveKind::kLoad;
@@ -58,6 +61,7 @@ struct Mover::Move {
   bool abandoned = false;  // Nobody waits any more: nobody may join.
   std::stop_source stop;
   MoveMark mark;
+  MoveStage stage = MoveStage::kPrepare;
   ModelRecord* record = nullptr;  // Stays while its move runs.
 
   // What the steps make and hand on.
@@ -75,6 +79,7 @@ struct Mover::Move {
   std::shared_ptr<const Exemplar> exemplar;         // To warm up with, if any.
   std::vector<std::unique_ptr<Residence>> fresh;    // Until SWITCH.
   std::vector<std::unique_ptr<Residence>> retired;  // From SWITCH on.
+  std::unique_ptr<LoadedModel> left;  // An unload's, from SWITCH on.
 };
 
 struct Mover::Work {
@@ -87,12 +92,14 @@ struct Mover::Work {
                                                   std::string& forgotten)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void GiveUp(Ticket::Waiter& waiter);
+  void ResumeStopped();
   void RunLoop();
-  void End(std::unique_ptr<Move> move, absl::Status status);
-  void EndQueued(std::unique_ptr<Move> move);  // It waits for no mover.
+  void End(Move& move, absl::Status status);
+  void EndNotBegun(Move& move);  // It waits for no mover any more.
 
   // mover_steps.cc
-  absl::Status Run(Move& move);
+  std::optional<absl::Status> Run(Move& move);
+  absl::Status Prepare(Move& move);
   absl::Status Open(Move& move);
   absl::Status Decide(Move& move);
   absl::Status TakeState(Move& move, const Program& program);
@@ -100,11 +107,11 @@ struct Mover::Work {
   absl::Status FillHost(Move& move);
   absl::Status BuildProgram(Move& move, const WeightSet* host);
   absl::Status Fill(Move& move, Residence& residence);
+  void StandStill(Move& move);
+  bool AwaitStill(Move& move);
   absl::Status Switch(Move& move);
-  absl::Status SwitchWithState(Move& move);
   void Publish(Move& move) ABSL_EXCLUSIVE_LOCKS_REQUIRED(rooms.table.mutex_);
-  void Drain(Move& move);
-  absl::Status Leave(Move& move);
+  bool AwaitDrained(Move& move);
 
   // mover_background.cc
   absl::Status InBackground(Move& move,
@@ -118,14 +125,14 @@ struct Mover::Work {
   const Options options;
   const Rooms rooms;
 
+  MoveQueue queue;
+
   // Taken before the table's mutex, never after it.
   Mutex mutex;
-  CondVar changed;
-  std::deque<std::unique_ptr<Move>> queue ABSL_GUARDED_BY(mutex);
-  std::set<Move*> moves ABSL_GUARDED_BY(mutex);  // Queued or running.
-  int telling ABSL_GUARDED_BY(mutex) = 0;        // Ends that are being told.
+  CondVar changed;  // A move's end has been told.
+  std::vector<std::unique_ptr<Move>> moves ABSL_GUARDED_BY(mutex);
+  int telling ABSL_GUARDED_BY(mutex) = 0;  // Ends that are being told.
   bool draining ABSL_GUARDED_BY(mutex) = false;
-  bool closed ABSL_GUARDED_BY(mutex) = false;
 
   std::vector<std::unique_ptr<Worker>> workers;  // Joined first.
 };

@@ -27,6 +27,7 @@ struct Residence {
   std::optional<WeightSet> state;    // What the model may write to, if it does.
   std::unique_ptr<Instance> instance;  // Dies before the weights: last member.
   int pins = 0;
+  bool awaited = false;  // A move goes on when the last pin goes.
 };
 
 }  // namespace ferry

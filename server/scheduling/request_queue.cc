@@ -22,7 +22,9 @@ void RequestQueue::Push(InferRequest& request) {
   {
     MutexLock lock(mutex_);
     INVARIANT(!closed_);
-    requests_.push_back(&request);
+    requests_.insert(std::ranges::upper_bound(requests_, request.submitted_at_,
+                                              {}, &InferRequest::submitted_at_),
+                     &request);
     ++load_;
     Show();
     // A system call only when somebody sleeps.
@@ -35,18 +37,47 @@ InferRequest* RequestQueue::Pop() {
   MutexLock lock(mutex_);
   ++sleepers_;
   Show();
-  while (requests_.empty() || !LaneIsFree()) {
-    if (closed_ && requests_.empty()) break;
+  while (!closed_ || !requests_.empty()) {
+    const auto next = LaneIsFree() ? Next() : requests_.end();
+    if (next != requests_.end()) {
+      InferRequest* const request = *next;
+      requests_.erase(next);
+      --sleepers_;
+      Show();
+      return request;
+    }
     changed_.Wait(mutex_);
   }
   --sleepers_;
-  InferRequest* request = nullptr;
-  if (!requests_.empty()) {
-    request = requests_.front();
-    requests_.pop_front();
-  }
   Show();
-  return request;
+  return nullptr;
+}
+
+std::deque<InferRequest*>::iterator RequestQueue::Next() {
+  return std::ranges::find_if(requests_, [](const InferRequest* request) {
+    return !request->admission_.stands_still();
+  });
+}
+
+std::deque<InferRequest*> RequestQueue::TakeStill() {
+  MutexLock lock(mutex_);
+  const auto still = std::stable_partition(
+      requests_.begin(), requests_.end(), [](const InferRequest* request) {
+        return !request->admission_.stands_still();
+      });
+  std::deque<InferRequest*> taken(still, requests_.end());
+  requests_.erase(still, requests_.end());
+  load_ -= taken.size();
+  Show();
+  return taken;
+}
+
+void RequestQueue::LookAgain() {
+  {
+    MutexLock lock(mutex_);
+    if (requests_.empty()) return;
+  }
+  changed_.NotifyAll();
 }
 
 bool RequestQueue::Borrow() {

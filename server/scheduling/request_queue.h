@@ -1,5 +1,8 @@
-// A RequestQueue is what waits for the lanes of one device: first come, first
-// served.
+// A RequestQueue is what waits for the lanes of one device, in the order in
+// which it was submitted, wherever it waited before.
+//
+// Requests of a model that stands still are passed over until it does not any
+// more; they may leave meanwhile as all others may.
 //
 // A lane that sleeps can be borrowed: a thread that has just brought a short
 // request runs it itself and saves two thread switches, many times what such a
@@ -10,7 +13,7 @@
 // ModelTable bounds those.
 //
 // Owns:     nothing; requests belong to their submitters.
-// Threads:  thread-safe. Pop blocks until there is something or Close.
+// Threads:  thread-safe. Pop blocks until there is something to run or Close.
 
 #ifndef SERVER_SCHEDULING_REQUEST_QUEUE_H_
 #define SERVER_SCHEDULING_REQUEST_QUEUE_H_
@@ -48,6 +51,12 @@ class RequestQueue {
   bool Borrow();
   void GiveBack();
 
+  // Takes out those that wait for a model that stands still; whoever calls this
+  // owns their ends.
+  std::deque<InferRequest*> TakeStill();
+  // A model does not stand still any more.
+  void LookAgain();
+
   // Takes one that waits out of its turn; false when it does not wait here.
   bool Remove(const InferRequest& request);
 
@@ -64,6 +73,9 @@ class RequestQueue {
   bool LaneIsFree() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return sleepers_ > (borrowed_ ? 1 : 0);
   }
+  // The first whose model does not stand still, or the end.
+  std::deque<InferRequest*>::iterator Next()
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Says how things are to those who read without the lock.
   void Show() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -97,6 +97,7 @@ struct Scheduler::Lanes {
                                                    DeviceId device);
   static absl::Status GivenUp(const InferRequest& request);
   void Follow(InferRequest& request);
+  void FollowAll();
   void Answer(InferRequest& request, Execution execution);
   absl::Status Route(InferRequest& request);
   bool RunHere(InferRequest& request);
@@ -117,7 +118,8 @@ struct Scheduler::Lanes {
   Mutex mutex;
   CondVar ended;  // `accepted` fell to zero while draining.
 
-  std::vector<std::unique_ptr<Worker>> workers;  // Joined first.
+  std::vector<std::unique_ptr<Worker>> workers;
+  std::optional<ModelTable::Watch> watch;  // Ends first.
 };
 
 Scheduler::Scheduler(const std::vector<Device*>& devices, int lanes_per_device,
@@ -126,6 +128,8 @@ Scheduler::Scheduler(const std::vector<Device*>& devices, int lanes_per_device,
   for (const Device* device : devices) {
     lanes_->queues.try_emplace(device->id());
   }
+  lanes_->watch.emplace(table.WatchChanges(
+      [lanes = lanes_.get()](std::string_view) { lanes->FollowAll(); }));
   for (const Device* device : devices) {
     for (int i = 0; i < lanes_per_device; ++i) {
       lanes_->workers.push_back(std::make_unique<Worker>(
@@ -137,6 +141,7 @@ Scheduler::Scheduler(const std::vector<Device*>& devices, int lanes_per_device,
 
 Scheduler::~Scheduler() {
   Drain(absl::InfiniteDuration());
+  lanes_->watch.reset();
   for (auto& [device, queue] : lanes_->queues) queue.Close();
   lanes_->workers.clear();
 }
@@ -241,7 +246,8 @@ absl::Status Scheduler::Lanes::GivenUp(const InferRequest& request) {
                             : absl::OkStatus();
 }
 
-// What only a lane may do. Nothing when the model is no longer on `device`.
+// What only a lane may do. Nothing when the model is no longer on `device`, or
+// stands still.
 absl::StatusOr<std::optional<Execution>> Scheduler::Lanes::Execute(
     InferRequest& request, DeviceId device) {
   const absl::Duration started = RealClock().Monotonic();
@@ -275,6 +281,19 @@ void Scheduler::Lanes::Follow(InferRequest& request) {
                 "\": it moves faster than requests can follow; try again"))
           : Route(request);
   if (!routed.ok()) End(request, routed);
+}
+
+// A model has changed: what waits for one that stands still goes to where that
+// is now, and lanes look for what does not stand still any more.
+void Scheduler::Lanes::FollowAll() {
+  for (auto& [device, queue] : queues) {
+    for (InferRequest* request : queue.TakeStill()) {
+      if (absl::Status routed = Route(*request); !routed.ok()) {
+        End(*request, routed);
+      }
+    }
+  }
+  for (auto& [device, queue] : queues) queue.LookAgain();
 }
 
 void Scheduler::Lanes::Answer(InferRequest& request, Execution execution) {

@@ -2,7 +2,10 @@
 // threads ("lanes") that are the only ones to run a model for a client.
 //
 // The model is pinned when a request starts, not when it is queued. A request
-// whose model has moved on in the meantime follows it to its new device.
+// whose model has moved on in the meantime follows it to its new device. One
+// whose model stands still for a moment (stateful models do when they move)
+// goes back to its queue and blocks no lane; when the model goes on elsewhere,
+// all that wait for it are there before it runs, in the order of submission.
 //
 // A model on several devices is run by the one with the least to do.
 //

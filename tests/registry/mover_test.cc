@@ -237,6 +237,133 @@ TEST_F(BusyMoverTest, ADrainEndsQueuedMovesAtOnce) {
   EXPECT_THAT(pool_.table->Get("twice"), StatusIs(absl::StatusCode::kNotFound));
 }
 
+// Three moves that have to wait for a request, in a pool of two movers. Each
+// test begins and ends another one meanwhile, or never ends.
+class WaitingMoverTest : public MoverTest {
+ protected:
+  struct Waiting {
+    std::string model;
+    Asked asked;
+    ModelTable::Admission admission;
+    ModelTable::Pin pin;
+  };
+
+  void SetUp() override {
+    MoverTest::SetUp();
+    ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
+  }
+
+  // A model that serves on the cpu and has a request there.
+  std::unique_ptr<Waiting> Serve(const std::string& name) {
+    auto waiting = std::make_unique<Waiting>();
+    waiting->model = name;
+    EXPECT_THAT(pool_.Load(name, {"cpu"}), IsOk());
+    waiting->admission = *pool_.table->Admit(name, 0);
+    waiting->pin =
+        pool_.table->PinOn(waiting->admission, *DeviceId::Parse("cpu"));
+    return waiting;
+  }
+  void Migrate(Waiting& waiting) {
+    waiting.asked.ticket = pool_.mover->Migrate(
+        waiting.model, *Destination::Parse({"sim:0"}), waiting.asked.done());
+  }
+  void AwaitStep(const std::string& name, MoveStep step) {
+    while (pool_.table->Get(name)->move->step != step) {
+      std::this_thread::yield();
+    }
+  }
+
+  std::unique_ptr<Waiting> Draining(int i) {
+    const std::string name = absl::StrCat("draining", i);
+    SaveScaleModel(pool_.models / (name + ".pt"), 2);
+    auto waiting = Serve(name);
+    Migrate(*waiting);
+    AwaitStep(name, MoveStep::kDrain);
+    return waiting;
+  }
+  std::unique_ptr<Waiting> StandingStill(int i) {
+    const std::string name = absl::StrCat("counter", i);
+    SaveCounterModel(pool_.models / (name + ".pt"));
+    auto waiting = Serve(name);
+    Migrate(*waiting);
+    while (!waiting->admission.stands_still()) std::this_thread::yield();
+    return waiting;
+  }
+  std::unique_ptr<Waiting> Leaving(int i) {
+    const std::string name = absl::StrCat("leaving", i);
+    SaveScaleModel(pool_.models / (name + ".pt"), 2);
+    auto waiting = Serve(name);
+    waiting->asked.ticket = pool_.mover->Unload(name, waiting->asked.done());
+    while (pool_.table->Get(name)->state != ModelState::kLeaving) {
+      std::this_thread::yield();
+    }
+    return waiting;
+  }
+  static void End(Waiting& waiting) {
+    waiting.pin = {};
+    waiting.admission = {};
+    EXPECT_THAT(waiting.asked.end.get(), IsOk());
+  }
+
+  // Each waits for requests; another move does not wait for them.
+  void ExpectOthersMove(std::vector<std::unique_ptr<Waiting>> all) {
+    EXPECT_THAT(pool_.Migrate("twice", {"sim:1"}), IsOk());
+    for (const auto& waiting : all) End(*waiting);
+  }
+};
+
+TEST_F(WaitingMoverTest, AMoveThatDrainsHoldsNoMover) {
+  std::vector<std::unique_ptr<Waiting>> all;
+  for (int i = 0; i < 3; ++i) all.push_back(Draining(i));
+  ExpectOthersMove(std::move(all));
+  EXPECT_EQ(pool_.table->Get("draining0")->serving_on,
+            std::vector<DeviceId>{*DeviceId::Parse("sim:0")});
+}
+
+TEST_F(WaitingMoverTest, AStatefulModelThatStandsStillHoldsNoMover) {
+  std::vector<std::unique_ptr<Waiting>> all;
+  for (int i = 0; i < 3; ++i) all.push_back(StandingStill(i));
+  ExpectOthersMove(std::move(all));
+  EXPECT_EQ(pool_.table->Get("counter0")->serving_on,
+            std::vector<DeviceId>{*DeviceId::Parse("sim:0")});
+}
+
+TEST_F(WaitingMoverTest, AnUnloadThatWaitsHoldsNoMover) {
+  std::vector<std::unique_ptr<Waiting>> all;
+  for (int i = 0; i < 3; ++i) all.push_back(Leaving(i));
+  ExpectOthersMove(std::move(all));
+  EXPECT_THAT(pool_.table->Get("leaving0"),
+              StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(WaitingMoverTest, AStatefulModelGoesOnWhereItIsWhenItsMoveIsCancelled) {
+  const auto waiting = StandingStill(0);
+  const DeviceId cpu = *DeviceId::Parse("cpu");
+  EXPECT_FALSE(pool_.table->PinOn(waiting->admission, cpu));
+  waiting->asked.ticket = {};
+  EXPECT_THAT(waiting->asked.end.get(), StatusIs(absl::StatusCode::kCancelled));
+  // The request still runs.
+  while (waiting->admission.stands_still()) std::this_thread::yield();
+  EXPECT_TRUE(pool_.table->PinOn(waiting->admission, cpu));
+  while (pool_.table->Get("counter0")->move.has_value()) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
+}
+
+TEST_F(WaitingMoverTest, ADrainUndoesWhatWaitsToSwitchAndAwaitsWhatHas) {
+  const auto still = StandingStill(0);
+  const auto leaving = Leaving(1);
+  const auto draining = Draining(2);
+  EXPECT_FALSE(pool_.mover->Drain(absl::ZeroDuration()));
+  EXPECT_THAT(still->asked.end.get(), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(leaving->asked.end.get(),
+              StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_FALSE(pool_.mover->Drain(absl::ZeroDuration()));
+  End(*draining);
+  EXPECT_TRUE(pool_.mover->Drain(absl::InfiniteDuration()));
+}
+
 TEST_F(MoverTest, KeepsServingWhenAMigrationIsCancelled) {
   ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
   pool_.sim(0).Inject({.kind = SimFault::Kind::kStall});

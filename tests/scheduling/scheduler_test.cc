@@ -255,6 +255,125 @@ TEST_F(SchedulerTest, RequestsFollowAModelThatMovesUnderThem) {
   }
 }
 
+// "counter", a stateful model, in the moment of a move to sim:0 in which it
+// stands still: a request of it runs, for as long as the test wants.
+class StandingStillTest : public SchedulerTest {
+ protected:
+  void SetUp() override {
+    SchedulerTest::SetUp();
+    SaveCounterModel(pool_.models / "counter.pt");
+    ASSERT_THAT(pool_.Load("counter", {"cpu"}), IsOk());
+  }
+
+  // True when the thread that submits it has run it.
+  bool RunsHere() {
+    FloatRequest request("counter", 0);
+    scheduler_->Submit(request);
+    const auto answer = request.end.get();
+    EXPECT_THAT(answer, IsOk());
+    EXPECT_EQ(answer->y, runs_++);
+    return answer->thread == std::this_thread::get_id();
+  }
+
+  void StandStill() {
+    admission_ = *pool_.table->Admit("counter", 0);
+    pin_ = pool_.table->PinOn(admission_, *DeviceId::Parse("cpu"));
+    ticket_ = pool_.mover->Migrate(
+        "counter", *Destination::Parse({"sim:0"}),
+        [this](const absl::StatusOr<MoveOutcome>& outcome) {
+          moved_.set_value(outcome.status());
+        });
+    while (!admission_.stands_still()) std::this_thread::yield();
+  }
+  void GoOn() {
+    pin_ = {};
+    EXPECT_THAT(moved_.get_future().get(), IsOk());
+    admission_ = {};
+  }
+
+  float runs_ = 0;
+  ModelTable::Admission admission_;
+  ModelTable::Pin pin_;
+  std::promise<absl::Status> moved_;
+  Mover::Ticket ticket_;
+};
+
+TEST_F(StandingStillTest, BlocksNoLane) {
+  StandStill();
+  FloatRequest waits("counter", 0);
+  scheduler_->Submit(waits);
+  FloatRequest other("twice", 3);
+  scheduler_->Submit(other);
+  EXPECT_EQ(other.end.get()->device, "cpu");
+  EXPECT_EQ(pool_.table->Get("counter")->queued_requests, 1);
+  GoOn();
+  const auto answer = waits.end.get();
+  ASSERT_THAT(answer, IsOk());
+  EXPECT_EQ(answer->y, 0);
+  EXPECT_EQ(answer->device, "sim:0");
+}
+
+TEST_F(StandingStillTest, BlocksNoSubmitter) {
+  while (!RunsHere()) {
+  }
+  StandStill();
+  FloatRequest waits("counter", 0);
+  scheduler_->Submit(waits);  // Returns.
+  GoOn();
+  EXPECT_EQ(waits.end.get()->y, runs_);
+}
+
+TEST_F(StandingStillTest, LetsARequestGoThatIsCancelled) {
+  StandStill();
+  FloatRequest cancelled("counter", 0);
+  FloatRequest late("counter", 0);
+  late.deadline = absl::Now() + absl::Milliseconds(1);
+  FloatRequest other("twice", 3);
+  for (FloatRequest* request : {&cancelled, &late, &other}) {
+    scheduler_->Submit(*request);
+  }
+  EXPECT_THAT(other.end.get(), IsOk());  // Both are back in the queue.
+  scheduler_->Cancel(cancelled);
+  scheduler_->Cancel(late);
+  EXPECT_THAT(cancelled.end.get(), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_THAT(late.end.get(), StatusIs(absl::StatusCode::kDeadlineExceeded));
+  GoOn();
+}
+
+TEST_F(StandingStillTest, ItsRequestsGoAlongInTheirOrder) {
+  StandStill();
+  FloatRequest first("counter", 0);
+  FloatRequest second("counter", 0);
+  scheduler_->Submit(first);
+  scheduler_->Submit(second);
+  // The lane that they wait for has no time for them.
+  std::promise<void> hold;
+  FloatRequest busy("twice", 3);
+  busy.hold = &hold;
+  SubmitAndAwaitRun(busy);
+  GoOn();
+  FloatRequest third("counter", 0);
+  scheduler_->Submit(third);
+  EXPECT_EQ(first.end.get()->y, 0);
+  EXPECT_EQ(second.end.get()->y, 1);
+  EXPECT_EQ(third.end.get()->y, 2);
+  hold.set_value();
+  EXPECT_THAT(busy.end.get(), IsOk());
+}
+
+TEST_F(StandingStillTest, ItsRequestsRunWhereTheyWaitedWhenItStays) {
+  StandStill();
+  FloatRequest waits("counter", 0);
+  scheduler_->Submit(waits);
+  ticket_ = {};
+  EXPECT_THAT(moved_.get_future().get(),
+              StatusIs(absl::StatusCode::kCancelled));
+  // Its other request runs on.
+  EXPECT_EQ(waits.end.get()->device, "cpu");
+  pin_ = {};
+  admission_ = {};
+}
+
 TEST_F(SchedulerTest, TwoRequestsRunOnTwoReplicas) {
   ASSERT_THAT(pool_.Migrate("twice", {"sim:0", "sim:1"}), IsOk());
   std::promise<void> hold;
