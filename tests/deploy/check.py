@@ -25,6 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES_VERSIONS = ("1.29", "1.34")
 SCRAPE_LABELS = {"job", "instance"}
 DRAIN_MAX_DEFAULT = "30s"
+HOST_BUDGETS = ("activation-bytes-max",)  # Flags that bound host memory, beside the budget of the cpu.
+OWN = "its own"
+OWN_GIB_MIN = 1
 HISTOGRAM_SUFFIXES = ("_bucket", "_sum", "_count")
 
 ROW = re.compile(r'MetricRow k\w+ = \{\s*"(ferry_\w+)",\s*MetricType::k(\w+),\s*((?:"[^"]*"\s*)+),\s*'
@@ -196,6 +199,47 @@ def check_configurations(faults):
             faults.append(f"{where}: drain-max is not below the {patience:.0f} s after which the daemon is killed")
 
 
+def gibibytes(size):
+    """Of "8GiB" as ferryd writes it, "8Gi" as Kubernetes does, "8G" as systemd does; the files write no other unit."""
+    return int(re.fullmatch(r"(\d+)G(?:i|iB)?", size)[1])
+
+
+def check_sum(where, limit, comments, settings, faults):
+    """The limit on memory is what its comment says: the budgets of ferry.toml, each by its name, and what is the daemon's own."""
+    stated = re.search(r"^\s*# (\w+) = ((?:\w+ of [a-z -]+?(?: \+ )?)+):", comments, re.M)
+    if not stated:
+        faults.append(f"{where}: no comment says what its memory is the sum of")
+        return
+    terms = {name: gibibytes(size) for size, name in re.findall(r"(\w+) of ([a-z -]+?)(?= \+|$)", stated[2])}
+    budgets = {name: size for name, _, size in (device.partition("=") for device in settings["devices"].split(","))}
+    wanted = {"cpu": gibibytes(budgets["cpu"])} | {flag: gibibytes(settings.get(flag, "0G")) for flag in HOST_BUDGETS}
+    own = terms.pop(OWN, 0)
+    if terms != wanted:
+        faults.append(f"{where}: its comment adds {terms} GiB, ferry.toml has {wanted}")
+    if own < OWN_GIB_MIN:
+        faults.append(f"{where}: leaves {own} GiB for the daemon's own; it takes {OWN_GIB_MIN} at least")
+    total = sum(terms.values()) + own
+    if not gibibytes(limit) == gibibytes(stated[1]) == total:
+        faults.append(f"{where}: {limit} of memory, and a comment of {stated[1]}, for what adds up to {total} GiB")
+
+
+def check_memory(faults):
+    for overlay in sorted((ROOT / "deploy/kubernetes/overlays").iterdir()):
+        resources = next(kustomize.containers(kustomize.render(overlay)))["resources"]
+        where = f"{overlay.relative_to(ROOT)}/resources.yaml"
+        settings = tomllib.loads((overlay / "ferry.toml").read_text())
+        check_sum(where, resources["limits"]["memory"], (overlay / "resources.yaml").read_text(), settings, faults)
+        if resources["requests"]["memory"] != resources["limits"]["memory"]:
+            faults.append(f"{where}: requests less memory than its limit: the node may not have the rest")
+    folder = ROOT / "deploy/systemd"
+    unit = (folder / "ferryd.service").read_text()
+    limit = re.search(r"^MemoryMax=(\S+)", unit, re.M)
+    if not limit:
+        faults.append("deploy/systemd/ferryd.service: no MemoryMax")
+        return
+    check_sum("deploy/systemd/ferryd.service", limit[1], unit, tomllib.loads((folder / "ferry.toml").read_text()), faults)
+
+
 def check_unit(faults):
     """systemd's own opinion of the unit, where systemd is: with another program in the place of ours, which is not installed."""
     if not shutil.which("systemd-analyze"):
@@ -219,6 +263,7 @@ def main():
     check_dashboard(metrics, faults)
     check_manifests(faults)
     check_configurations(faults)
+    check_memory(faults)
     check_unit(faults)
     for fault in faults:
         print(fault)
