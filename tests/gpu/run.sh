@@ -11,12 +11,12 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 PARTS=(
   "plugin       90 Checked/DeviceSuite.*"
   "move         30 MovingModelTest.MovesOnceAndAnswersThere"
-  "assert       20 EndOfDeviceTest.IsNotTheEndOfTheDaemon"
-  "health       20 EndOfDeviceTest.IsSeenByHealthAndModelsGoOnElsewhere"
+  "assert       25 EndOfDeviceTest.IsSeenByHealthAndModelsGoOnElsewhere"
+  "lost         20 EndOfDeviceTest.IsNotTheEndOfTheDaemon"
   "daemon       30 DaemonTest.*"
   "answers     110 All/ModelsTest.AnswersThere*"
   "state        30 All/ModelsTest.CarriesItsState*"
-  "moving       60 MovingModelTest.AnswersEveryRequest*:MovingModelTest.MovesAGibibyte*"
+  "moving       45 MovingModelTest.AnswersEveryRequest*:MovingModelTest.MovesAGibibyte*"
   "rates        45 RatesTest.*"
   "interference 40 InterferenceTest.*"
 )
