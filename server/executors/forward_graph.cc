@@ -5,6 +5,7 @@
 
 #include <torch/csrc/jit/ir/constants.h>
 #include <torch/csrc/jit/passes/autocast.h>
+#include <torch/csrc/jit/passes/canonicalize_graph_fuser_ops.h>
 #include <torch/csrc/jit/passes/constant_propagation.h>
 #include <torch/csrc/jit/passes/dead_code_elimination.h>
 #include <torch/csrc/jit/passes/inliner.h>
@@ -99,11 +100,15 @@ std::shared_ptr<torch::jit::Graph> MakeForwardGraph(
   RefuseCalls(*graph);
   RemoveGuards(*graph);
   FoldTraining(*graph);
-  // What LibTorch does before it runs a graph (preoptimizeGraph of 2.11), but
-  // for ConstantPooling, which it has done to every function by itself.
+  // What LibTorch does before it runs a graph (preoptimizeGraph and
+  // runRequiredPasses of 2.11), but for ConstantPooling, which it has done to
+  // every function by itself.
   torch::jit::PeepholeOptimize(graph, /*disable_shape_peepholes=*/true);
   torch::jit::ConstantPropagationImmutableTypes(graph);
   torch::jit::Autocast(graph);
+  // A number that tracing wrote as a tensor becomes a number again: the types
+  // of results depend on it.
+  torch::jit::CanonicalizeOps(graph);
   torch::jit::EliminateDeadCode(graph);
   return graph;
 }

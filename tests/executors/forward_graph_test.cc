@@ -44,6 +44,26 @@ def forward(self, x):
   EXPECT_EQ(CountNodes(*FlatGraph(module), "prim::If"), 1);
 }
 
+TEST(ForwardGraphTest, ANumberThatTracingWroteAsATensorIsANumberAgain) {
+  // `x * 0.5` of an integer tensor is float32; times a float64 tensor it would
+  // be float64, which the next Linear refuses.
+  const torch::jit::Module module =
+      Scripted("def forward(self, x):\n    return torch.mul(x, x)\n");
+  torch::jit::Graph& traced = *module.get_method("forward").graph();
+  for (torch::jit::Node* node : traced.nodes()) {
+    if (node->kind() != c10::aten::mul) continue;
+    const torch::jit::WithInsertPoint before(node);
+    node->replaceInput(1, traced.insertConstant(at::scalar_tensor(
+                              0.5, at::TensorOptions().dtype(at::kDouble))));
+    break;
+  }
+  torch::jit::Stack stack{module._ivalue(), at::ones({4}, at::kLong)};
+  torch::jit::InterpreterState(torch::jit::Code(FlatGraph(module), "f"))
+      .run(stack);
+  EXPECT_TRUE(at::equal(stack[0].toTensor(), at::full({4}, 0.5)));
+  EXPECT_EQ(stack[0].toTensor().scalar_type(), at::kFloat);
+}
+
 TEST(ForwardGraphTest, TheModulesOwnGraphStaysAsItWas) {
   const torch::jit::Module module = Scripted(kTraining);
   const std::string before = module.get_method("forward").graph()->toString();
