@@ -55,7 +55,7 @@ InferRequest* RequestQueue::Pop() {
 
 std::deque<InferRequest*>::iterator RequestQueue::Next() {
   return std::ranges::find_if(requests_, [](const InferRequest* request) {
-    return !request->admission_.stands_still();
+    return !request->admission.stands_still();
   });
 }
 
@@ -63,7 +63,7 @@ std::deque<InferRequest*> RequestQueue::TakeStill() {
   MutexLock lock(mutex_);
   const auto still = std::stable_partition(
       requests_.begin(), requests_.end(), [](const InferRequest* request) {
-        return !request->admission_.stands_still();
+        return !request->admission.stands_still();
       });
   std::deque<InferRequest*> taken(still, requests_.end());
   requests_.erase(still, requests_.end());

@@ -15,6 +15,7 @@
 #include <string>
 #include <time.h>
 
+#include <ATen/Parallel.h>
 #include <sys/resource.h>
 #include <torch/script.h>
 

@@ -176,6 +176,8 @@ const auto kWritten = std::to_array<std::pair<const char*, const char*>>({
      "torch.fake_quantize_per_channel_affine(m, v, torch.zeros([2], dtype=3), "
      "0, 0, 255)"},
     {"nll_loss", "torch.nll_loss(m, k)"},
+    {"im2col", "torch.im2col(i, [2, 2], [1, 1], [0, 0], [1, 1])"},
+    {"rms_norm", "torch.rms_norm(m, [2])"},
     {"col2im",
      "torch.col2im(torch.ones([1, 2, 4]), [2, 2], [1, 1], [1, 1], [0, 0], [1, "
      "1])"},

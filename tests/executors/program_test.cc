@@ -119,7 +119,8 @@ TEST(ProgramTest, KeepsOnTheHostWhatItIsTold) {
                                     {"x", "sim:0"}}) {
     const auto program = Program::Load(*archive, nullptr, {}, {{told}});
     ASSERT_THAT(program, IsOk());
-    const auto result = (*(*program)->Bind(*on_sim.weights))->Run(inputs);
+    const auto instance = *(*program)->Bind(*on_sim.weights);
+    const auto result = instance->Run(inputs);
     if (*where == '\0') {  // "a" cannot be added to what is on the device.
       EXPECT_THAT(result, StatusIs(absl::StatusCode::kInternal));
       continue;

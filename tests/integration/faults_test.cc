@@ -187,22 +187,23 @@ TEST_F(FaultsTest, InputsThatTheModelCannotTake) {
     return daemon_.Infer("matrix", {{"x", {tensor}}}).status();
   };
   const auto expect_refused = [&](std::vector<int64_t> shape,
-                                  const std::string& shown) {
+                                  const std::string& shown,
+                                  const std::string& expected) {
     const absl::Status refused = infer(std::move(shape));
     EXPECT_THAT(refused, StatusIs(StatusCode::kInvalidArgument));
-    EXPECT_THAT(std::string(refused.message()),
-                StartsWith("model \"matrix\": input \"x\" is " + shown +
-                           ", but the model has run with FP32 [1, 2]; forward "
-                           "threw: "));
+    EXPECT_THAT(
+        std::string(refused.message()),
+        StartsWith("model \"matrix\": input \"x\" is " + shown +
+                   ", but the model " + expected + "; forward threw: "));
   };
   // Whose mistake it is cannot be told before the first request that succeeds.
   EXPECT_THAT(infer({1, 3}), StatusIs(StatusCode::kInternal));
   EXPECT_THAT(infer({1, 2}), IsOk());
   EXPECT_THAT(infer({3, 2}), IsOk());
-  expect_refused({1, 3}, "FP32 [1, 3]");
-  expect_refused({2}, "FP32 [2]");
+  expect_refused({1, 3}, "FP32 [1, 3]", "has run with [1, 2]");
+  expect_refused({2}, "FP32 [2]", "has run with [1, 2]");
   tensor.dtype = client::DType::kInt32;
-  expect_refused({1, 2}, "INT32 [1, 2]");
+  expect_refused({1, 2}, "INT32 [1, 2]", "takes FP32");
   ASSERT_THAT(client_.Unload("matrix"), IsOk());
 }
 

@@ -192,15 +192,16 @@ TEST_F(ServingTest, CountersAreThereBeforeTheyCount) {
 }
 
 // Loads, requests, one migration and one damaged chunk touch every row; what a
-// stateful model keeps on the cpu are activations.
+// model makes and keeps on the cpu are activations.
 TEST_F(ServingTest, EveryRowOfTheCatalogueIsFed) {
   ASSERT_THAT(daemon_.Load("twice", {"sim:0"}), IsOk());
-  ASSERT_THAT(daemon_.Load("counter", {"cpu"}), IsOk());
+  SaveAssigningCounterModel(daemon_.models / "assigning.pt");
+  ASSERT_THAT(daemon_.Load("assigning", {"cpu"}), IsOk());
   EXPECT_EQ(*daemon_.Run("twice", 3), 7);
-  EXPECT_EQ(*daemon_.Run("counter", 3), 3);
+  EXPECT_EQ(*daemon_.Run("assigning", 3), 3);
   daemon_.sim(1).Inject({.kind = SimFault::Kind::kCorrupt});
   ASSERT_THAT(daemon_.Migrate("twice", {"sim:1"}), IsOk());
-  const auto waiting = daemon_.daemon->table().Admit("counter", 0);
+  const auto waiting = daemon_.daemon->table().Admit("assigning", 0);
   ASSERT_THAT(waiting, IsOk());
   const std::string text = daemon_.daemon->metrics().Text();
   for (const MetricRow& row : Catalog()) {
@@ -227,7 +228,7 @@ TEST_F(ServingTest, EveryRowOfTheCatalogueIsFed) {
   }
   // What the models take is what the devices have given.
   uint64_t cpu_bytes = 0;
-  for (const char* model : {"twice", "counter"}) {
+  for (const char* model : {"twice", "assigning"}) {
     const auto shown = client_.Get(model);
     ASSERT_THAT(shown, IsOk());
     for (const auto& part : shown->bytes) {

@@ -95,7 +95,7 @@ class QueuedInferTest : public InferCallTest {
  protected:
   void SetUp() override {
     InferCallTest::SetUp();
-    SaveSlowModel(server_.pool.models / "slow.pt", 256, 300);
+    SaveSlowModel(server_.pool.models / "slow.pt", 256, 1000);
     ASSERT_THAT(server_.pool.Load("slow", {"cpu"}), IsOk());
   }
   // Until a request of "slow" runs on the only lane.
