@@ -18,6 +18,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -86,6 +87,25 @@ struct ModelRecord {
   std::shared_ptr<const Exemplar> exemplar;
   std::string last_error;
   absl::Time loaded_at;
+
+  // Exact; the host copy's are the cpu's.
+  std::vector<std::pair<DeviceId, uint64_t>> BytesByDevice() const {
+    if (loaded == nullptr) return {};
+    std::vector<std::pair<DeviceId, uint64_t>> bytes = {
+        {DeviceId{}, loaded->host.lease_bytes()}};
+    for (const auto& residence : residences) {
+      const auto& weights = residence->weights;
+      const auto& state = residence->state;
+      if (weights.has_value()) {
+        bytes.emplace_back(residence->device, weights->lease_bytes());
+      }
+      if (state.has_value()) {
+        (weights.has_value() ? bytes.back() : bytes.front()).second +=
+            state->lease_bytes();
+      }
+    }
+    return bytes;
+  }
 };
 
 }  // namespace ferry

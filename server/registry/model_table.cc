@@ -34,24 +34,6 @@ bool NamesEveryOutput(const std::vector<Argument>& outputs) {
   });
 }
 
-std::vector<std::pair<DeviceId, uint64_t>> BytesOf(const ModelRecord& record) {
-  if (record.loaded == nullptr) return {};
-  std::vector<std::pair<DeviceId, uint64_t>> bytes = {
-      {DeviceId{}, record.loaded->host.lease_bytes()}};
-  for (const auto& residence : record.residences) {
-    const auto& weights = residence->weights;
-    const auto& state = residence->state;
-    if (weights.has_value()) {
-      bytes.emplace_back(residence->device, weights->lease_bytes());
-    }
-    if (state.has_value()) {
-      (weights.has_value() ? bytes.back() : bytes.front()).second +=
-          state->lease_bytes();
-    }
-  }
-  return bytes;
-}
-
 }  // namespace
 
 ModelTable::ModelTable(Options options) : options_(std::move(options)) {}
@@ -140,10 +122,13 @@ ModelTable::Pin ModelTable::PinOn(const Admission& admission, DeviceId device) {
   return pin;
 }
 
-void ModelTable::Learn(const Pin& pin, std::span<const NamedValue> inputs,
+void ModelTable::Learn(const Pin& pin, absl::Duration run,
+                       std::span<const NamedValue> inputs,
                        std::span<const NamedValue> outputs) {
   ModelRecord& record = *pin.record_;
-  auto exemplar = Exemplar::Copy(inputs, kExemplarBytesMax);
+  auto exemplar = run <= kExemplarRunMax
+                      ? Exemplar::Copy(inputs, kExemplarBytesMax)
+                      : nullptr;
   auto signature = std::make_shared<const Signature>(
       WithLearned(*record.loaded->signature, inputs, outputs));
   {
@@ -215,7 +200,7 @@ ModelSnapshot ModelTable::SnapshotOf(const ModelRecord& record) const {
                                 .moving = record.move != nullptr,
                                 .leaving = record.leaving});
   snapshot.path = record.path;
-  snapshot.bytes = BytesOf(record);
+  snapshot.bytes = record.BytesByDevice();
   if (record.loaded != nullptr) {
     snapshot.weight_bytes = record.loaded->host.size_bytes();
     snapshot.stateful = record.loaded->program->stateful();

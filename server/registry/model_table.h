@@ -17,8 +17,9 @@
 //           RESOURCE_EXHAUSTED its queue is full.
 // Limits:   Options::models_max models, Options::requests_max admitted requests
 //           a model and Options::request_bytes_max of memory that they take,
-//           kMovesKept reports, kExemplarBytesMax a remembered input, kShapesMax
-//           shapes learned of its inputs, and of its outputs.
+//           kMovesKept reports, kExemplarBytesMax and kExemplarRunMax a
+//           remembered input, kShapesMax shapes learned of its inputs, and of
+//           its outputs.
 
 #ifndef SERVER_REGISTRY_MODEL_TABLE_H_
 #define SERVER_REGISTRY_MODEL_TABLE_H_
@@ -54,6 +55,7 @@ class ModelTable {
  public:
   static constexpr size_t kMovesKept = 256;
   static constexpr uint64_t kExemplarBytesMax = uint64_t{4} << 20;
+  static constexpr absl::Duration kExemplarRunMax = absl::Seconds(1);
   // One run that a busy machine drew out says little about the next.
   static constexpr absl::Duration kRunCountedMax = absl::Microseconds(200);
 
@@ -153,8 +155,10 @@ class ModelTable {
   Pin PinOn(const Admission& admission, DeviceId device);
 
   // Remembers shapes, and inputs to warm up further Instances with, from the
-  // first request that succeeded.
-  void Learn(const Pin& pin, std::span<const NamedValue> inputs,
+  // first request that succeeded, which ran for `run`. Inputs that run for
+  // longer than kExemplarRunMax warm nothing up: a move would wait for them.
+  void Learn(const Pin& pin, absl::Duration run,
+             std::span<const NamedValue> inputs,
              std::span<const NamedValue> outputs);
 
   // Asks the device how it is; false, from then on for good, when it has

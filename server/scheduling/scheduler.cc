@@ -82,6 +82,7 @@ struct Execution {
   ModelTable::Pin pin;
   RunResult result;
   Series encode;
+  absl::Duration run;
   absl::Duration ran_at;
 };
 
@@ -270,6 +271,7 @@ absl::StatusOr<std::optional<Execution>> Scheduler::Lanes::Execute(
   return Execution{.pin = std::move(pin),
                    .result = *std::move(result),
                    .encode = series.encode,
+                   .run = ran - pinned,
                    .ran_at = ran};
 }
 
@@ -298,7 +300,8 @@ void Scheduler::Lanes::FollowAll() {
 
 void Scheduler::Lanes::Answer(InferRequest& request, Execution execution) {
   if (execution.pin.wants_exemplar()) {
-    table.Learn(execution.pin, request.inputs, execution.result.outputs());
+    table.Learn(execution.pin, execution.run, request.inputs,
+                execution.result.outputs());
   }
   const Series encode = execution.encode;
   const absl::Duration ran_at = execution.ran_at;

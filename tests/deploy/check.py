@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES_VERSIONS = ("1.29", "1.34")
 SCRAPE_LABELS = {"job", "instance"}
 DRAIN_MAX_DEFAULT = "30s"
-HOST_BUDGETS = ("activation-bytes-max",)  # Flags that bound host memory, beside the budget of the cpu.
+# Flags that bound host memory, beside the budget of the cpu.
+HOST_BUDGETS = ("activation-bytes-max", "requests-bytes-max", "transport-bytes-max")
 OWN = "its own"
 OWN_GIB_MIN = 1
 HISTOGRAM_SUFFIXES = ("_bucket", "_sum", "_count")

@@ -73,7 +73,8 @@ absl::StatusOr<Answer> Ask(TestPool& pool, const std::string& model,
   const std::vector<NamedValue> named = ToInputs(*snapshot->signature, inputs);
   auto result = pin.instance().Run(named);
   if (!result.ok()) return pin.Explain(named, result.status());
-  if (pin.wants_exemplar()) pool.table->Learn(pin, named, result->outputs());
+  if (pin.wants_exemplar())
+    pool.table->Learn(pin, absl::ZeroDuration(), named, result->outputs());
   Answer answer{.device = pin.device(), .numbers = {}};
   for (const NamedValue& output : result->outputs()) {
     Append(output.value, answer.numbers);

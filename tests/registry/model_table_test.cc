@@ -106,7 +106,7 @@ TEST_F(ModelTableTest, AFirstRequestOfWholeNumbersTeachesNoInteger) {
       table_.PinOn(*admission, *DeviceId::Parse("sim:0"));
   const auto result = pin.instance().Run(inputs);  // 2.0 * x + 1 takes both.
   ASSERT_THAT(result, IsOk());
-  table_.Learn(pin, inputs, result->outputs());
+  table_.Learn(pin, absl::ZeroDuration(), inputs, result->outputs());
   const auto model = table_.Get("twice");
   EXPECT_EQ(model->signature->input_shapes[0].datatype, "FP32");
   EXPECT_THAT(model->signature->input_shapes[0].shape, ElementsAre(2));

@@ -25,6 +25,7 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 class MoverStepsTest : public testing::Test {
  protected:
@@ -127,6 +128,31 @@ TEST_F(MoverStepsTest, CarriesTheStateOfAStatefulModel) {
     ASSERT_THAT(pool_.Migrate("counter", {device}), IsOk());
   }
   EXPECT_EQ(*pool_.Run("counter", 10), expected);
+}
+
+TEST_F(MoverStepsTest, WarmsUpWithInputsThatRanForAMomentOnly) {
+  const float x = 3;
+  const std::vector<NamedValue> inputs = {
+      {.name = "x",
+       .value = {TensorView{.dtype = DType::kFloat32,
+                            .shape = {1},
+                            .bytes = std::as_bytes(std::span(&x, 1))}}}};
+  const auto migrate_after = [&](absl::Duration run, int sim) {
+    EXPECT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
+    {
+      const auto admission = pool_.table->Admit("twice", 0);
+      const ModelTable::Pin pin = pool_.table->PinOn(*admission, DeviceId{});
+      pool_.table->Learn(pin, run, inputs, inputs);
+    }
+    // The first kernel fails, and a move runs none but to warm up.
+    pool_.sim(sim).Inject({.kind = SimFault::Kind::kAssert});
+    const auto moved = pool_.Migrate("twice", {absl::StrCat("sim:", sim)});
+    EXPECT_THAT(pool_.Unload("twice"), IsOk());
+    return moved.status();
+  };
+  constexpr absl::Duration kMax = ModelTable::kExemplarRunMax;
+  EXPECT_THAT(migrate_after(kMax, 0), Not(IsOk()));
+  EXPECT_THAT(migrate_after(kMax + absl::Milliseconds(1), 1), IsOk());
 }
 
 TEST_F(MoverStepsTest, AStateThatDoesNotFitStaysWhereItWas) {

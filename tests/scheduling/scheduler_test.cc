@@ -39,7 +39,10 @@ struct FloatRequest final : InferRequest {
   }
 
   void Done(const absl::StatusOr<InferAnswer>& answer) override {
-    if (hold != nullptr) hold->get_future().get();
+    if (hold != nullptr) {
+      held = true;
+      hold->get_future().get();
+    }
     if (!answer.ok()) {
       ended.set_value(answer.status());
       return;
@@ -56,6 +59,7 @@ struct FloatRequest final : InferRequest {
 
   float x;
   std::promise<void>* hold = nullptr;  // Set: Done waits for it, on the lane.
+  std::atomic<bool> held{false};       // It waits.
   std::promise<absl::StatusOr<Answer>> ended;
   std::future<absl::StatusOr<Answer>> end = ended.get_future();
 };
@@ -422,7 +426,8 @@ TEST_F(SchedulerTest, WhatWaitsForADeviceThatFailsFollowsToAnother) {
                              FloatRequest("twice", 3)};
   for (int i : {0, 1}) {
     running[i].hold = &hold[i];
-    SubmitAndAwaitRun(running[i]);
+    scheduler_->Submit(running[i]);
+    while (!running[i].held) std::this_thread::yield();  // It has run.
   }
   std::vector<std::unique_ptr<FloatRequest>> waiting;  // Two for each device.
   for (int i = 0; i < 4; ++i) {

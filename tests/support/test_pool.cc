@@ -86,7 +86,8 @@ absl::StatusOr<float> TestPool::Run(const std::string& name, float x) {
                             .bytes = std::as_bytes(std::span(&x, 1))}}}};
   auto result = pin.instance().Run(inputs);
   if (!result.ok()) return pin.Explain(inputs, result.status());
-  if (pin.wants_exemplar()) table->Learn(pin, inputs, result->outputs());
+  if (pin.wants_exemplar())
+    table->Learn(pin, absl::ZeroDuration(), inputs, result->outputs());
   const auto& tensor =
       std::get<TensorView>(result->outputs().front().value.value);
   float y = 0;
