@@ -314,7 +314,6 @@ bool Mover::Work::AwaitStill(Move& move) {
 }
 
 absl::Status Mover::Work::Switch(Move& move) {
-  ModelTable& table = rooms.table;
   ModelRecord& record = *move.record;
   absl::Status switched =
       move.stop.stop_requested() ? Stopped() : absl::OkStatus();
@@ -324,7 +323,7 @@ absl::Status Mover::Work::Switch(Move& move) {
         *record.residences.front()->instance);
   }
   {
-    MutexLock lock(table.mutex_);
+    MutexLock lock(rooms.table.mutex_);
     if (switched.ok()) {
       Publish(move);
     } else {
@@ -336,9 +335,9 @@ absl::Status Mover::Work::Switch(Move& move) {
   }
   if (record.stands_still) {
     // Requests that wait go along before the first of them may run.
-    table.NotifyChanged(move.spec.name);
+    rooms.table.NotifyChanged(move.spec.name);
     record.stands_still = false;
-    table.NotifyChanged(move.spec.name);
+    rooms.table.NotifyChanged(move.spec.name);
   }
   EndStep(move, move.mark.step);
   return switched;
