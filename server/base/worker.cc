@@ -5,11 +5,15 @@
 #include <cstring>
 #include <sched.h>
 
+#include <sys/resource.h>
+
 #include "server/base/invariant.h"
 #include "server/base/log.h"
 
 namespace ferry {
 namespace {
+
+constexpr int kLowNice = 10;
 
 void StandBehindOthers() {
   const sched_param none = {};
@@ -42,7 +46,15 @@ Worker::Worker(std::string name, Priority priority, std::function<void()> body)
 void Worker::Run() const noexcept {
   pthread_setname_np(pthread_self(), name_.substr(0, kNameLengthMax).c_str());
   if (priority_ == Priority::kBackground) StandBehindOthers();
+  // Of this thread alone, on Linux. Nobody is refused a lower one.
+  if (priority_ == Priority::kLow) setpriority(PRIO_PROCESS, 0, kLowNice);
   body_();
+}
+
+int ProcessorCount() {
+  cpu_set_t processors;
+  const bool known = sched_getaffinity(0, sizeof processors, &processors) == 0;
+  return known ? CPU_COUNT(&processors) : 1;
 }
 
 Worker::~Worker() {

@@ -42,6 +42,8 @@ class [[nodiscard]] Worker {
     // that a serving thread waits for, nor write to a client. Threads that it
     // starts, LibTorch's too, are like it.
     kBackground,
+    // Gets a tenth of a processor that others want (nice 10).
+    kLow,
   };
 
   Worker(std::string name, std::function<void()> body)
@@ -62,6 +64,10 @@ class [[nodiscard]] Worker {
   const std::function<void()> body_;
   pthread_t thread_;
 };
+
+// How many processors this process may use, 1 at least. What a container's
+// quota leaves of them is not counted.
+int ProcessorCount();
 
 }  // namespace ferry
 

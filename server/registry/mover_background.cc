@@ -26,7 +26,7 @@ absl::Status Mover::Work::InBackground(
   Mutex ended_mutex;
   CondVar ended;
   std::optional<absl::Status> status;
-  const Worker builder("builder", Worker::Priority::kBackground, [&] {
+  const Worker builder("builder", Worker::Priority::kLow, [&] {
     absl::Status done = work();
     MutexLock lock(ended_mutex);
     status = std::move(done);

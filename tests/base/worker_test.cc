@@ -17,6 +17,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "server/base/mutex.h"
@@ -86,6 +87,7 @@ bool RefuseSchedulingPolicies() {
 TEST(WorkerTest, ServesUnlessItIsToldToStandBack) {
   int serving = -1;
   int background = -1;
+  int low = -1;
   {
     const Worker worker("serving", [&] { serving = sched_getscheduler(0); });
   }
@@ -93,8 +95,29 @@ TEST(WorkerTest, ServesUnlessItIsToldToStandBack) {
     const Worker worker("background", Worker::Priority::kBackground,
                         [&] { background = sched_getscheduler(0); });
   }
+  {
+    const Worker worker("low", Worker::Priority::kLow,
+                        [&] { low = getpriority(PRIO_PROCESS, 0); });
+  }
+  EXPECT_EQ(getpriority(PRIO_PROCESS, 0), 0);
+  EXPECT_EQ(low, 10);
   EXPECT_EQ(serving, SCHED_OTHER);
   EXPECT_EQ(background, SCHED_IDLE);
+}
+
+TEST(WorkerTest, CountsTheProcessorsThatItMayUse) {
+  int counted = 0;
+  {
+    const Worker worker("counter", [&] {
+      cpu_set_t one;
+      CPU_ZERO(&one);
+      CPU_SET(static_cast<size_t>(sched_getcpu()), &one);
+      EXPECT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+      counted = ProcessorCount();
+    });
+  }
+  EXPECT_EQ(counted, 1);
+  EXPECT_GE(ProcessorCount(), counted);
 }
 
 TEST(WorkerDeathTest, GoesOnWhereTheKernelRefusesAndSaysItOnce) {

@@ -2,6 +2,7 @@
 //
 // A move is held in the middle of its copy by a simulated device.
 
+#include <compare>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -12,6 +13,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "server/base/mutex.h"
 #include "tests/support/status_matchers.h"
@@ -20,20 +22,27 @@
 namespace ferry::mover_background_test {
 namespace {
 
-// The scheduling policies of this process's threads, by their names without
-// their numbers.
-std::map<std::string, std::set<int>> Policies() {
-  std::map<std::string, std::set<int>> policies;
+struct Standing {
+  int policy;
+  int nice;
+  auto operator<=>(const Standing&) const = default;
+};
+
+// How this process's threads stand, by their names without their numbers.
+std::map<std::string, std::set<Standing>> Standings() {
+  std::map<std::string, std::set<Standing>> standings;
   for (const auto& task :
        std::filesystem::directory_iterator("/proc/self/task")) {
     std::ifstream comm(task.path() / "comm");
     std::string name;
     std::getline(comm, name);
     name = name.substr(0, name.find_last_not_of("-0123456789") + 1);
-    policies[name].insert(
-        sched_getscheduler(std::stoi(task.path().filename().string())));
+    const int thread = std::stoi(task.path().filename().string());
+    standings[name].insert(
+        {.policy = sched_getscheduler(thread),
+         .nice = getpriority(PRIO_PROCESS, static_cast<id_t>(thread))});
   }
-  return policies;
+  return standings;
 }
 
 class MoverBackgroundTest : public testing::Test {
@@ -61,12 +70,14 @@ TEST_F(MoverBackgroundTest, WhatCopiesAndBuildsStandsBehindWhatDecides) {
         ended.set_value();
       });
   pool_.sim(0).faults().AwaitStall();
-  auto policies = Policies();
+  auto standings = Standings();
   pool_.sim(0).faults().Release();
   ended.get_future().get();
-  EXPECT_EQ(policies["transfer"], std::set<int>{SCHED_IDLE});
-  EXPECT_EQ(policies["builder"], std::set<int>{SCHED_IDLE});
-  EXPECT_EQ(policies["mover"], std::set<int>{SCHED_OTHER});
+  using Alike = std::set<Standing>;
+  EXPECT_EQ(standings["transfer"], (Alike{{SCHED_IDLE, 0}}));
+  EXPECT_EQ(standings["transfer-urgent"], (Alike{{SCHED_OTHER, 0}}));
+  EXPECT_EQ(standings["builder"], (Alike{{SCHED_OTHER, 10}}));
+  EXPECT_EQ(standings["mover"], (Alike{{SCHED_OTHER, 0}}));
 }
 
 // A thread that may be stopped anywhere must not hold what a lane waits for:

@@ -4,9 +4,12 @@
 
 #include "server/transfer/chunk_queue.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <latch>
+#include <sched.h>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -21,9 +24,10 @@ namespace {
 
 constexpr size_t kEndless = SIZE_MAX;
 const std::stop_token kNever;
+const absl::Duration kNeverStarved = absl::InfiniteDuration();
 
 TEST(ChunkQueueTest, DoesEveryChunkOnce) {
-  ChunkQueue queue(4);
+  ChunkQueue queue(4, kNeverStarved);
   std::vector<std::atomic<int>> done(1000);
   EXPECT_THAT(queue.Run(
                   done.size(),
@@ -37,7 +41,7 @@ TEST(ChunkQueueTest, DoesEveryChunkOnce) {
 }
 
 TEST(ChunkQueueTest, OneWorkerGoesUpwards) {
-  ChunkQueue queue(1);
+  ChunkQueue queue(1, kNeverStarved);
   std::vector<size_t> done;
   EXPECT_THAT(queue.Run(
                   4,
@@ -51,14 +55,14 @@ TEST(ChunkQueueTest, OneWorkerGoesUpwards) {
 }
 
 TEST(ChunkQueueTest, NoChunksAreDoneAtOnce) {
-  ChunkQueue queue(1);
+  ChunkQueue queue(1, kNeverStarved);
   EXPECT_THAT(queue.Run(
                   0, [](size_t) { return absl::InternalError(""); }, kNever),
               IsOk());
 }
 
 TEST(ChunkQueueTest, AnErrorIsTheAnswerAndTheEnd) {
-  ChunkQueue queue(1);
+  ChunkQueue queue(1, kNeverStarved);
   size_t done = 0;
   EXPECT_THAT(queue.Run(
                   100,
@@ -74,7 +78,7 @@ TEST(ChunkQueueTest, AnErrorIsTheAnswerAndTheEnd) {
 
 // Two chunks run and both fail: the caller gets one error, after both ended.
 TEST(ChunkQueueTest, WaitsForTheOtherChunksOfAFailedTransfer) {
-  ChunkQueue queue(2);
+  ChunkQueue queue(2, kNeverStarved);
   std::latch both(2);
   std::atomic<int> ended = 0;
   EXPECT_THAT(queue.Run(
@@ -90,7 +94,7 @@ TEST(ChunkQueueTest, WaitsForTheOtherChunksOfAFailedTransfer) {
 }
 
 TEST(ChunkQueueTest, AStopBeforeTheStartDoesNothing) {
-  ChunkQueue queue(1);
+  ChunkQueue queue(1, kNeverStarved);
   std::stop_source stop;
   stop.request_stop();
   std::atomic<int> done = 0;
@@ -106,7 +110,7 @@ TEST(ChunkQueueTest, AStopBeforeTheStartDoesNothing) {
 }
 
 TEST(ChunkQueueTest, AStopEndsATransferAfterTheChunkThatRuns) {
-  ChunkQueue queue(1);
+  ChunkQueue queue(1, kNeverStarved);
   std::stop_source stop;
   size_t done = 0;
   EXPECT_THAT(queue.Run(
@@ -122,7 +126,7 @@ TEST(ChunkQueueTest, AStopEndsATransferAfterTheChunkThatRuns) {
 }
 
 TEST(ChunkQueueTest, AStopDoesNotWaitForTheChunksOfOthers) {
-  ChunkQueue queue(1);
+  ChunkQueue queue(1, kNeverStarved);
   std::latch begun(1);
   std::latch gate(1);
   std::thread other([&] {
@@ -149,7 +153,7 @@ TEST(ChunkQueueTest, AStopDoesNotWaitForTheChunksOfOthers) {
 }
 
 TEST(ChunkQueueTest, TransfersTakeTurns) {
-  ChunkQueue queue(1);
+  ChunkQueue queue(1, kNeverStarved);
   std::string turns;  // Only the one worker writes it.
   std::latch begun(1);
   std::stop_source stop;
@@ -181,7 +185,7 @@ TEST(ChunkQueueTest, TransfersTakeTurns) {
 // The slow transfer's first chunk runs until the fast transfer is through; its
 // other chunks must not take the second worker meanwhile.
 TEST(ChunkQueueTest, ASlowLinkDoesNotTakeTheWorkersOfAFastOne) {
-  ChunkQueue queue(2);
+  ChunkQueue queue(2, kNeverStarved);
   std::latch fast_begun(1);
   std::latch slow_begun(1);
   std::latch fast_done(1);
@@ -224,7 +228,7 @@ TEST(ChunkQueueTest, ASlowLinkDoesNotTakeTheWorkersOfAFastOne) {
 }
 
 TEST(ChunkQueueTest, ATransferThatHangsLeavesAWorkerForOthers) {
-  ChunkQueue queue(3);
+  ChunkQueue queue(3, kNeverStarved);
   std::latch hanging(2);
   std::latch gate(1);
   std::thread hung([&] {
@@ -247,7 +251,7 @@ TEST(ChunkQueueTest, ATransferThatHangsLeavesAWorkerForOthers) {
 }
 
 TEST(ChunkQueueTest, SurvivesConcurrentUse) {
-  ChunkQueue queue(4);
+  ChunkQueue queue(4, kNeverStarved);
   std::vector<std::thread> callers;
   std::atomic<size_t> done = 0;
   for (size_t caller = 0; caller < 8; ++caller) {
@@ -269,6 +273,25 @@ TEST(ChunkQueueTest, SurvivesConcurrentUse) {
   }
   for (std::thread& caller : callers) caller.join();
   EXPECT_GE(done, 8 * 50 * 10);
+}
+
+// The first two chunks wait for each other: the one worker does one, and what
+// is as urgent as all others does the other.
+TEST(ChunkQueueTest, GoesOnWhereTheWorkersGetNoProcessor) {
+  ChunkQueue queue(1, absl::ZeroDuration());
+  std::latch both(2);
+  std::array<int, 2> policies = {};
+  EXPECT_THAT(queue.Run(
+                  2,
+                  [&](size_t index) {
+                    both.arrive_and_wait();
+                    policies.at(index) = sched_getscheduler(0);
+                    return absl::OkStatus();
+                  },
+                  kNever),
+              IsOk());
+  std::ranges::sort(policies);
+  EXPECT_EQ(policies, (std::array<int, 2>{SCHED_OTHER, SCHED_IDLE}));
 }
 
 TEST(ChunkQueueDeathTest, NeedsAWorker) {
