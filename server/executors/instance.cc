@@ -14,6 +14,7 @@
 #include "server/executors/from_ivalue.h"
 #include "server/executors/instance_module.h"
 #include "server/executors/ivalue_walk.h"
+#include "server/executors/stop_scope.h"
 #include "server/executors/torch_error.h"
 #include "server/executors/tree_copy.h"
 
@@ -111,6 +112,14 @@ absl::StatusOr<RunResult> Instance::Run(std::span<const NamedValue> inputs) {
   }
   RETURN_IF_ERROR(device().Health());
   return result;
+}
+
+absl::Status Instance::WarmUp(std::span<const NamedValue> inputs,
+                              std::stop_token stop, absl::Duration limit) {
+  const StopScope scope(std::move(stop), limit);
+  const OperatorStops stops;
+  Run(inputs).IgnoreError();
+  return device().Health();
 }
 
 absl::Status Instance::CarryStateFrom(const Instance& other) {

@@ -20,10 +20,12 @@
 
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 #include "server/devices/device.h"
 #include "server/executors/value.h"
@@ -57,6 +59,12 @@ class Instance {
   // Runs forward once. Inputs are matched to arguments by name; an argument
   // with a default may be left out. Blocks the calling thread.
   absl::StatusOr<RunResult> Run(std::span<const NamedValue> inputs);
+
+  // Runs forward for what the first run costs, such as LibTorch's choice of
+  // kernels: whatever it answers, and between two operators no longer than
+  // until `stop`, or than `limit`. Not OK when the device has failed.
+  absl::Status WarmUp(std::span<const NamedValue> inputs, std::stop_token stop,
+                      absl::Duration limit);
 
   // Continues from where `other`, an Instance of the same Program, stands: its
   // mutable attributes and buffers are copied here. A no-op when the program

@@ -1,25 +1,17 @@
 #include "server/executors/loop_guard.h"
 
-#include <stdexcept>
-#include <utility>
-
 #include <torch/csrc/jit/api/function_impl.h>
 #include <torch/csrc/jit/ir/ir.h>
 #include <torch/csrc/jit/runtime/custom_operator.h>
 
 #include "server/executors/graph_walk.h"
+#include "server/executors/stop_scope.h"
 
 namespace ferry {
 
 namespace {
 
-thread_local const std::stop_token* current_stop = nullptr;
-
-void CheckStop(torch::jit::Stack&) {
-  if (current_stop != nullptr && current_stop->stop_requested()) {
-    throw std::runtime_error("stopped");
-  }
-}
+void CheckStop(torch::jit::Stack&) { ThrowIfStopped(); }
 
 c10::Symbol CheckStopKind() {
   // Registered for the life of the process, as LibTorch has it.
@@ -58,12 +50,5 @@ void RemoveGuards(torch::jit::Graph& graph) {
     if (node->kind() == CheckStopKind()) node->destroy();
   });
 }
-
-StopScope::StopScope(std::stop_token stop)
-    : stop_(std::move(stop)), former_(current_stop) {
-  current_stop = &stop_;
-}
-
-StopScope::~StopScope() { current_stop = former_; }
 
 }  // namespace ferry

@@ -25,6 +25,7 @@
 #include "server/executors/loop_guard.h"
 #include "server/executors/operator_check.h"
 #include "server/executors/slot_check.h"
+#include "server/executors/stop_scope.h"
 #include "server/executors/torch_error.h"
 
 namespace ferry {

@@ -21,6 +21,9 @@
 namespace ferry {
 namespace {
 
+// It had run within ModelTable::kExemplarRunMax, but elsewhere.
+constexpr absl::Duration kWarmUpMax = absl::Seconds(5);
+
 absl::Status Stopped() {
   return absl::CancelledError("the move was cancelled and undone");
 }
@@ -272,8 +275,8 @@ absl::Status Mover::Work::Fill(Move& move, Residence& residence) {
   if (move.exemplar != nullptr) {
     // What the model answers does not matter, and if it refuses, requests will
     // tell their senders; a device that fails does.
-    auto warm = residence.instance->Run(move.exemplar->inputs());
-    RETURN_IF_ERROR(residence.instance->device().Health());
+    RETURN_IF_ERROR(residence.instance->WarmUp(
+        move.exemplar->inputs(), move.stop.get_token(), kWarmUpMax));
   }
   EndStep(move, MoveStep::kWarmup);
   return move.stop.stop_requested() ? Stopped() : absl::OkStatus();

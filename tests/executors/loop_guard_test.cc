@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "server/base/worker.h"
+#include "server/executors/stop_scope.h"
 #include "tests/executors/scripted.h"
 
 namespace ferry::loop_guard_test {

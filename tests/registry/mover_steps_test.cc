@@ -155,6 +155,48 @@ TEST_F(MoverStepsTest, WarmsUpWithInputsThatRanForAMomentOnly) {
   EXPECT_THAT(migrate_after(kMax + absl::Milliseconds(1), 1), IsOk());
 }
 
+// It had run in no time, where it was; on its new device it never ends.
+TEST_F(MoverStepsTest, AMoveThatIsCancelledStopsItsWarmUp) {
+  SaveSlowModel(pool_.models / "slow.pt", 8, int64_t{1} << 50);
+  ASSERT_THAT(pool_.Load("slow", {"cpu"}), IsOk());
+  const float x = 3;
+  const std::vector<NamedValue> inputs = {
+      {.name = "x",
+       .value = {TensorView{.dtype = DType::kFloat32,
+                            .shape = {1},
+                            .bytes = std::as_bytes(std::span(&x, 1))}}}};
+  {
+    const auto admission = pool_.table->Admit("slow", 0);
+    const ModelTable::Pin pin = pool_.table->PinOn(*admission, DeviceId{});
+    pool_.table->Learn(pin, absl::ZeroDuration(), inputs, inputs);
+  }
+  std::promise<void> warms_up;
+  std::promise<void> ended;
+  bool told = false;
+  bool over = false;
+  const auto watch = pool_.table->WatchChanges([&](std::string_view name) {
+    const auto model = pool_.table->Get(name);
+    if (!told && model->move.has_value()) {
+      told = model->move->step == MoveStep::kWarmup;
+      if (told) warms_up.set_value();
+    } else if (told && !over && !model->move.has_value()) {
+      over = true;
+      ended.set_value();
+    }
+  });
+  {
+    const Mover::Ticket ticket = pool_.mover->Migrate(
+        "slow", *Destination::Parse({"sim:0"}),
+        [](const absl::StatusOr<MoveOutcome>& outcome) {
+          EXPECT_THAT(outcome, StatusIs(absl::StatusCode::kCancelled));
+        });
+    warms_up.get_future().wait();
+  }
+  ended.get_future().wait();
+  EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
+  EXPECT_EQ(pool_.table->Get("slow")->serving_on.front(), DeviceId{});
+}
+
 TEST_F(MoverStepsTest, AStateThatDoesNotFitStaysWhereItWas) {
   SaveAssigningCounterModel(pool_.models / "assigning.pt");
   ASSERT_THAT(pool_.Load("assigning", {"cpu"}), IsOk());
