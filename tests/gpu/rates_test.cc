@@ -152,6 +152,16 @@ TEST_F(RatesTest, AreReported) {
   for (const int threads : {1, 4}) {
     const double rate = BestRate([&] {
       ForEachChunk(threads, [&](uint64_t at) {
+        EXPECT_EQ(Hash::Of(host().subspan(at, kChunk)), expected);
+      });
+    });
+    ReportRate(
+        absl::StrFormat("hash of host memory, %d threads", threads).c_str(),
+        rate, raw.out);
+  }
+  for (const int threads : {1, 4}) {
+    const double rate = BestRate([&] {
+      ForEachChunk(threads, [&](uint64_t at) {
         EXPECT_EQ(*device_.HashOf(memory_ + at, kChunk), expected);
       });
     });

@@ -14,11 +14,12 @@ PARTS=(
   "assert       25 EndOfDeviceTest.IsSeenByHealthAndModelsGoOnElsewhere"
   "lost         20 EndOfDeviceTest.IsNotTheEndOfTheDaemon"
   "daemon       30 DaemonTest.*"
-  "answers     110 All/ModelsTest.AnswersThere*"
+  "answers      60 All/ModelsTest.AnswersThere*"
   "state        30 All/ModelsTest.CarriesItsState*"
   "moving       45 MovingModelTest.AnswersEveryRequest*:MovingModelTest.MovesAGibibyte*"
   "rates        45 RatesTest.*"
   "interference 40 InterferenceTest.*"
+  "transfers    60 TransfersTest.*"
 )
 wanted=$(<"$here/torch-version")
 

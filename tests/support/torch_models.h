@@ -65,6 +65,9 @@ void SaveLookupModel(const std::string& path, int64_t rows);
 // forward(x) = x, and takes sum(x) MiB of host memory for a moment.
 void SaveGreedyModel(const std::string& path);
 
+// The same on the device that x is on.
+void SaveGreedyDeviceModel(const std::string& path);
+
 // forward(x) = x; its __setstate__ takes `mebibytes` of host memory.
 void SaveGreedyLoadModel(const std::string& path, int64_t mebibytes);
 

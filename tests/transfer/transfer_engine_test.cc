@@ -172,5 +172,12 @@ TEST_F(TransferEngineDeathTest, ChecksumsOfAnotherPlanAreABug) {
                "INVARIANT");
 }
 
+TEST(TransferEngineWorkersTest, AreHalfOfTheProcessorsWithinBounds) {
+  EXPECT_EQ(TransferEngine::DefaultWorkers(1), 2);
+  EXPECT_EQ(TransferEngine::DefaultWorkers(4), 2);
+  EXPECT_EQ(TransferEngine::DefaultWorkers(12), 6);
+  EXPECT_EQ(TransferEngine::DefaultWorkers(192), 8);
+}
+
 }  // namespace
 }  // namespace ferry::transfer_engine_test

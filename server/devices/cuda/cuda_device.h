@@ -40,7 +40,7 @@ namespace ferry {
 
 class CudaDevice final : public Device {
  public:
-  static constexpr int kLanes = 4;
+  static constexpr int kLanes = 8;
   // Host memory is registered in segments: each takes tens of milliseconds, and
   // other copies can go on between them.
   static constexpr uint64_t kSegmentBytes = uint64_t{256} << 20;
