@@ -46,6 +46,7 @@ struct Config {
   int intra_op_threads = 0;
   int64_t queue_requests_max = 0;
   uint64_t queue_bytes_max = 0;
+  uint64_t audit_runs = 0;
   uint64_t requests_bytes_max = 0;
   uint64_t transport_bytes_max = 0;
   int streams_max = 0;
@@ -56,7 +57,7 @@ struct Config {
   int moves_max = 0;
   size_t load_waiters_max = 0;
   int watch_names_max = 0;
-  int transfer_threads = 0;
+  int transfer_threads = 0;  // 0: TransferEngine::DefaultWorkers.
   uint64_t host_retain_bytes = 0;
   size_t models_max = 0;
   bool exit_on_device_loss = false;

@@ -216,6 +216,13 @@ constexpr std::array kFlags = {
            return ParseSize(value, 64 * kKiB, kMiB * kMiB,
                             config.queue_bytes_max);
          }},
+    Flag{"audit-runs", "COUNT", "1000", Uses::kOnce,
+         "After one run of a model in so many, up to 4 MiB of its weights are "
+         "checked where they lie, other ones each time; 1 to 1000000000, or 0 "
+         "for never.",
+         [](const std::string& value, Config& config) {
+           return ParseWhole(value, 0, 1'000'000'000, config.audit_runs);
+         }},
     Flag{"requests-bytes-max", "BYTES", "1GiB", Uses::kOnce,
          "Memory that all requests, and the answers not fetched yet, may take, "
          "64KiB to 1TiB.",
@@ -264,8 +271,9 @@ constexpr std::array kFlags = {
          [](const std::string& value, Config& config) {
            return ParseWhole(value, 1, 64, config.moves_max);
          }},
-    Flag{"transfer-threads", "COUNT", "2", Uses::kOnce,
-         "Threads that copy and check weights, 1 to 16.",
+    Flag{"transfer-threads", "COUNT", "", Uses::kOnce,
+         "Threads that copy and check weights, 1 to 16. Default: half of the "
+         "processors, 2 to 8.",
          [](const std::string& value, Config& config) {
            return ParseWhole(value, 1, 16, config.transfer_threads);
          }},

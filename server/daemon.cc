@@ -15,6 +15,7 @@
 #include "server/base/log.h"
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
+#include "server/base/worker.h"
 #include "server/devices/cuda_plugin.h"
 #include "server/devices/host_memory.h"
 #include "server/executors/activation_budget.h"
@@ -69,12 +70,19 @@ struct Daemon::Rooms {
         table({.models_max = config_in.models_max,
                .requests_max = config_in.queue_requests_max,
                .request_bytes_max = config_in.queue_bytes_max,
-               .lost = [this](DeviceId device, const absl::Status& why) {
-                 DeviceLost(device, why);
-               }}) {}
+               .lost =
+                   [this](DeviceId device, const absl::Status& why) {
+                     DeviceLost(device, why);
+                   },
+               .audit_runs = config_in.audit_runs,
+               .damaged =
+                   [this](DeviceId device, const absl::Status& why) {
+                     WeightsDamaged(device, why);
+                   }}) {}
 
   absl::Status LimitActivations() const;
   void DeviceLost(DeviceId device, const absl::Status& why);
+  void WeightsDamaged(DeviceId device, const absl::Status& why);
   void TellHealth() ABSL_LOCKS_EXCLUDED(mutex);
   void CollectDevices(GaugeSink& sink);
   void CollectModels(GaugeSink& sink) const;
@@ -129,8 +137,11 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(
   ASSIGN_OR_RETURN(
       rooms.weights,
       WeightStore::Create(*rooms.devices, config.host_retain_bytes));
-  rooms.transfers =
-      std::make_unique<TransferEngine>(config.transfer_threads, rooms.metrics);
+  rooms.transfers = std::make_unique<TransferEngine>(
+      config.transfer_threads > 0
+          ? config.transfer_threads
+          : TransferEngine::DefaultWorkers(ProcessorCount()),
+      rooms.metrics);
   ASSIGN_OR_RETURN(rooms.calibration,
                    Calibration::Measure(*rooms.devices, *rooms.weights));
   rooms.mover = std::make_unique<Mover>(
@@ -285,6 +296,12 @@ void Daemon::Rooms::DeviceLost(DeviceId device, const absl::Status& why) {
   if (!config.exit_on_device_loss || !must_end) return;
   must_end(absl::InternalError(
       absl::StrCat("--exit-on-device-loss: ", why.message())));
+}
+
+void Daemon::Rooms::WeightsDamaged(DeviceId device, const absl::Status& why) {
+  Log(LogLevel::kError, "weights damaged",
+      {{"device", device.ToString()}, {"error", std::string(why.message())}});
+  metrics.Add(kVerifyFailuresTotal, {device.ToString()});
 }
 
 // SERVING when every model can be served. Before `loaded` there may be no rpc.

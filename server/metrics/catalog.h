@@ -134,7 +134,9 @@ inline constexpr MetricRow kEvictionsTotal = {
 inline constexpr MetricRow kVerifyFailuresTotal = {
     "ferry_verify_failures_total",
     MetricType::kCounter,
-    "Copies whose bytes failed their checksum on a device.",
+    "Chunks of weights that failed their checksum on a device, behind a copy "
+    "or "
+    "after a run.",
     {"device"}};
 inline constexpr MetricRow kLinkBytesPerSecond = {
     "ferry_link_bytes_per_second",

@@ -79,6 +79,7 @@ struct ModelRecord {
   int64_t pins = 0;
   // What a run on the cpu takes of late, see recent_run(); without the lock.
   std::atomic<double> recent_run_seconds{kNotRun};
+  std::atomic<uint64_t> runs{0};  // Says which of them are audited.
 
   // With what was learned; immutable, and replaced as a whole. Null while
   // nothing is loaded.

@@ -103,9 +103,9 @@ ModelTable::Pin ModelTable::PinOn(const Admission& admission, DeviceId device) {
   Pin pin;
   ModelRecord* record = admission.record_;
   MutexLock lock(mutex_);
-  if (record->stands_still || lost_.contains(device)) return pin;
+  if (record->stands_still) return pin;
   for (const auto& residence : record->residences) {
-    if (residence->device != device) continue;
+    if (residence->device != device || !Serves(*residence)) continue;
     ++residence->pins;
     ++record->pins;
     pin.table_ = this;

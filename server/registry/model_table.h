@@ -9,11 +9,16 @@
 // moment on that anybody saw it. Its Residences stay until a move takes the
 // model away.
 //
+// Nothing writes to weights that serve: a model that may is given a copy. After
+// some of the runs one chunk of them is summed again (Audit), and a Residence
+// whose weights were written all the same serves nothing from then on.
+//
 // Owns:     every model's Program, host copy and Residences.
 // Threads:  thread-safe; nothing waits.
 // Units:    bytes.
 // Fails:    NOT_FOUND no such model or version; FAILED_PRECONDITION known but
-//           not serving; UNAVAILABLE its devices have failed;
+//           not serving; UNAVAILABLE its devices have failed; DATA_LOSS its
+//           weights were written;
 //           RESOURCE_EXHAUSTED its queue is full.
 // Limits:   Options::models_max models, Options::requests_max admitted requests
 //           a model and Options::request_bytes_max of memory that they take,
@@ -66,6 +71,10 @@ class ModelTable {
     // Told of each device that has failed, once, by the thread that saw it,
     // which holds no lock.
     std::function<void(DeviceId device, const absl::Status& why)> lost = {};
+    // A run of a model in so many is audited; 0: none.
+    uint64_t audit_runs = 0;
+    // Told of each Residence whose weights were written, as `lost` is.
+    std::function<void(DeviceId device, const absl::Status& why)> damaged = {};
   };
   explicit ModelTable(Options options);
   ~ModelTable();  // INVARIANT: no admission, pin or watch is left.
@@ -145,7 +154,7 @@ class ModelTable {
                                   uint64_t size_bytes = 0);
 
   // Where the model serves at this moment; empty when it was just retired
-  // everywhere, or its devices have failed.
+  // everywhere, or its devices have failed, or its weights are damaged.
   Devices Where(const Admission& admission) const;
   // Why Where is empty.
   absl::Status WhyNowhere(const Admission& admission) const;
@@ -160,6 +169,10 @@ class ModelTable {
   void Learn(const Pin& pin, absl::Duration run,
              std::span<const NamedValue> inputs,
              std::span<const NamedValue> outputs);
+
+  // Says that the pinned Residence ran, and after one run in audit_runs sums a
+  // chunk of its weights, another one each time: a fraction of a millisecond.
+  void Audit(const Pin& pin);
 
   // Asks the device how it is; false, from then on for good, when it has
   // failed. For whoever has reason to doubt it.
@@ -200,8 +213,12 @@ class ModelTable {
   void Unwatch(int64_t key);
   // Without mutex_.
   void NotifyChanged(std::string_view name);
+  void Damaged(ModelRecord& record, Residence& residence, size_t chunk);
   void KeepReport(MoveReport report);
-  // Where it serves: its Residences but those on devices that have failed.
+  bool Serves(const Residence& residence) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Where it serves: its Residences but those that are damaged or on devices
+  // that have failed.
   Devices Serving(const ModelRecord& record) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status WhyNowhere(const ModelRecord& record) const

@@ -313,6 +313,7 @@ void Scheduler::Lanes::Answer(InferRequest& request, Execution execution) {
     request.Done(InferAnswer{.outputs = held.result.outputs(),
                              .device = held.pin.device(),
                              .version = held.pin.version()});
+    table.Audit(held.pin);  // Behind the answer: it takes its time.
   }
   encode.Observe(absl::ToDoubleSeconds(RealClock().Monotonic() - ran_at));
   CountEnd();

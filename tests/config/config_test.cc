@@ -72,6 +72,7 @@ TEST_F(ConfigTest, HasTheDocumentedDefaults) {
   EXPECT_EQ(config->queue_requests_max, 1024);
   EXPECT_EQ(config->message_bytes_max, 64u << 20);
   EXPECT_EQ(config->queue_bytes_max, 512u << 20);
+  EXPECT_EQ(config->audit_runs, 1000u);
   EXPECT_EQ(config->requests_bytes_max, 1u << 30);
   EXPECT_EQ(config->transport_bytes_max, 1u << 30);
   EXPECT_EQ(config->streams_max, 1024);
@@ -81,7 +82,7 @@ TEST_F(ConfigTest, HasTheDocumentedDefaults) {
   EXPECT_EQ(config->log_format, LogFormat::kText);
   EXPECT_EQ(config->log_level, LogLevel::kInfo);
   EXPECT_EQ(config->moves_max, 4);
-  EXPECT_EQ(config->transfer_threads, 2);
+  EXPECT_EQ(config->transfer_threads, 0);
   EXPECT_EQ(config->host_retain_bytes, 1u << 30);
   EXPECT_EQ(config->models_max, 1024);
   EXPECT_THAT(config->information, IsEmpty());
@@ -124,6 +125,8 @@ TEST_F(ConfigTest, RefusesEachValueBeyondItsBound) {
       "--queue-requests-max=-1",
       "--queue-requests-max=1000001",
       "--queue-bytes-max=65535",
+      "--audit-runs=-1",
+      "--audit-runs=1000000001",
       "--requests-bytes-max=1025GiB",
       "--transport-bytes-max=15MiB",
       "--streams-max=0",
@@ -178,6 +181,8 @@ TEST_F(ConfigTest, TakesEachValueAtItsBound) {
       "--queue-requests-max=1",
       "--queue-requests-max=1000000",
       "--queue-bytes-max=64KiB",
+      "--audit-runs=0",
+      "--audit-runs=1000000000",
       "--requests-bytes-max=1TiB",
       "--transport-bytes-max=16MiB",
       "--streams-max=1",

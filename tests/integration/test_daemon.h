@@ -47,6 +47,9 @@ class TestDaemon {
     if (!with("--grpc-listen")) {
       flags_.emplace_back("--grpc-listen=127.0.0.1:0");
     }
+    if (!with("--audit-runs")) {
+      flags_.emplace_back("--audit-runs=1");  // No run shall write to weights.
+    }
     started = Start();
   }
 

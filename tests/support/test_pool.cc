@@ -30,6 +30,7 @@ TestPool::TestPool(const std::string& specs, ModelTable::Options options) {
   weights = *WeightStore::Create(*devices, uint64_t{64} << 20);
   transfers = std::make_unique<TransferEngine>(2, metrics);
   calibration = *Calibration::Measure(*devices, *weights);
+  options.audit_runs = 1;  // No run shall write to weights.
   table = std::make_unique<ModelTable>(options);
   mover = std::make_unique<Mover>(
       Mover::Options{.model_directories = {models.path().string()},
@@ -92,6 +93,7 @@ absl::StatusOr<float> TestPool::Run(const std::string& name, float x) {
       std::get<TensorView>(result->outputs().front().value.value);
   float y = 0;
   memcpy(&y, tensor.bytes.data(), sizeof y);
+  table->Audit(pin);
   return y;
 }
 

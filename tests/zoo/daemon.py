@@ -46,7 +46,7 @@ class Ferryd:
         self.log = open(pathlib.Path(self.home.name) / "log", "w+")
         self.process = subprocess.Popen(
             [build / "ferryd", "--grpc-listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0", f"--model-dir={folder}",
-             f"--devices={DEVICES}", f"--address-file={addresses}", "--log-level=warn"], stderr=self.log)
+             f"--devices={DEVICES}", "--audit-runs=1", f"--address-file={addresses}", "--log-level=warn"], stderr=self.log)
         self.channel = None
         for _ in range(START_SECONDS * 100):
             if addresses.exists() or self.process.poll() is not None:
