@@ -13,8 +13,7 @@
 //           what its collectors borrow outlive it.
 // Threads:  any one; a scrape runs on a thread of its own.
 // Units:    bytes of a request, head and all.
-// Fails:    INVALID_ARGUMENT when the address is not IP:PORT; UNAVAILABLE when
-//           the system does not let us listen there.
+// Fails:    as ListenSocket.
 // Limits:   kConnectionsMax connections, the oldest makes room for a new one;
 //           kRequestBytesMax; kRequestMax for the request, and again for its
 //           answer.
@@ -33,6 +32,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
+#include "server/base/listen_socket.h"
 #include "server/base/unique_fd.h"
 #include "server/base/worker.h"
 #include "server/metrics/metrics.h"
@@ -54,10 +54,10 @@ class [[nodiscard]] Exporter {
   Exporter& operator=(const Exporter&) = delete;
 
   // The port it listens on.
-  uint16_t port() const { return port_; }
+  uint16_t port() const { return listener_.port(); }
 
  private:
-  Exporter(Metrics& metrics, UniqueFd listener, UniqueFd stop, uint16_t port);
+  Exporter(Metrics& metrics, ListenSocket listener, UniqueFd stop);
 
   struct Connection {
     UniqueFd fd;
@@ -76,9 +76,8 @@ class [[nodiscard]] Exporter {
   std::string Answer(std::string_view request);
 
   Metrics& metrics_;
-  const UniqueFd listener_;
-  const UniqueFd stop_;  // Readable once the destructor runs.
-  const uint16_t port_;
+  const ListenSocket listener_;
+  const UniqueFd stop_;             // Readable once the destructor runs.
   std::unique_ptr<Worker> worker_;  // Last: it uses the others.
 };
 

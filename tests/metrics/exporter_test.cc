@@ -179,7 +179,8 @@ TEST_F(ExporterTest, RefusesAPortInUse) {
   EXPECT_THAT(second, StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_THAT(std::string(second.status().message()),
               AllOf(HasSubstr(absl::StrCat("127.0.0.1:", exporter_->port())),
-                    HasSubstr("in use"), HasSubstr("choose another port")));
+                    HasSubstr("another process listens there"),
+                    HasSubstr("choose another port")));
 }
 
 TEST_F(ExporterTest, GivesThePortBack) {
