@@ -49,6 +49,8 @@ struct Config {
   uint64_t audit_runs = 0;
   uint64_t requests_bytes_max = 0;
   uint64_t transport_bytes_max = 0;
+  int64_t connections_max = 0;
+  int64_t connections_per_peer_max = 0;
   int streams_max = 0;
   uint64_t message_bytes_max = 0;
   absl::Duration drain_max;

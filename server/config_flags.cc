@@ -237,6 +237,19 @@ constexpr std::array kFlags = {
            return ParseSize(value, 16 * kMiB, kMiB * kMiB,
                             config.transport_bytes_max);
          }},
+    Flag{"connections-max", "COUNT", "4096", Uses::kOnce,
+         "gRPC connections open at a time, 1 to 1000000; no more than the "
+         "limit of files (`ulimit -n`) less 256, or half of it.",
+         [](const std::string& value, Config& config) {
+           return ParseWhole(value, 1, 1'000'000, config.connections_max);
+         }},
+    Flag{"connections-per-peer-max", "COUNT", "1024", Uses::kOnce,
+         "Those of one IP address, 1 to 1000000. All who come through a proxy "
+         "have its address.",
+         [](const std::string& value, Config& config) {
+           return ParseWhole(value, 1, 1'000'000,
+                             config.connections_per_peer_max);
+         }},
     Flag{"streams-max", "COUNT", "1024", Uses::kOnce,
          "Calls under way on one connection, 1 to 1000000.",
          [](const std::string& value, Config& config) {

@@ -55,7 +55,6 @@ std::vector<DeviceSpec> DevicesPresent() {
 }
 
 std::string WithPort(const std::string& address, int port) {
-  if (address.starts_with("unix:")) return address;
   return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
 }
 
@@ -165,6 +164,8 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(
            .request_bytes_max = config.queue_bytes_max,
            .all_bytes_max = config.requests_bytes_max,
            .transport_bytes_max = config.transport_bytes_max,
+           .connections = {.connections_max = config.connections_max,
+                           .per_peer_max = config.connections_per_peer_max},
            .streams_max = config.streams_max,
            .watch_names_max = config.watch_names_max,
            .version = FERRY_VERSION},
@@ -188,6 +189,8 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(
   rooms.metrics.AddCollector([&rooms](GaugeSink& sink) {
     rooms.CollectDevices(sink);
     rooms.CollectModels(sink);
+    sink.Set(kConnections, {},
+             static_cast<double>(rooms.rpc->CountConnections()));
   });
   ASSIGN_OR_RETURN(rooms.exporter,
                    Exporter::Create(config.metrics_listen, rooms.metrics));

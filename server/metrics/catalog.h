@@ -61,6 +61,13 @@ inline constexpr MetricRow kQueueRequests = {"ferry_queue_requests",
                                              MetricType::kGauge,
                                              "Requests waiting for a lane.",
                                              {"model"}};
+inline constexpr MetricRow kConnections = {
+    "ferry_connections", MetricType::kGauge, "Open gRPC connections.", {}};
+inline constexpr MetricRow kConnectionsRefusedTotal = {
+    "ferry_connections_refused_total",
+    MetricType::kCounter,
+    "Connections refused because a peer had, or all had, as many as they may.",
+    {"reason"}};
 inline constexpr MetricRow kModels = {
     "ferry_models", MetricType::kGauge, "Models in each state.", {"state"}};
 inline constexpr MetricRow kModelBytes = {

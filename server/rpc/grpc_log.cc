@@ -6,20 +6,12 @@
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 
-#include "server/base/invariant.h"
 #include "server/base/log.h"
 
 namespace ferry {
 namespace {
 
-thread_local std::string* collected = nullptr;
-
-void Take(gpr_log_func_args* line) {
-  if (collected != nullptr && line->severity == GPR_LOG_SEVERITY_ERROR) {
-    *collected += line->message;
-    *collected += '\n';
-    return;
-  }
+void TakeGrpc(gpr_log_func_args* line) {
   Log(line->severity == GPR_LOG_SEVERITY_ERROR ? LogLevel::kWarning
                                                : LogLevel::kDebug,
       "grpc", {{"message", line->message}});
@@ -34,16 +26,12 @@ void TakeProtobuf(google::protobuf::LogLevel level, const char*, int,
 
 }  // namespace
 
-GrpcErrors::GrpcErrors() {
+void TakeGrpcLog() {
   static std::once_flag once;
   std::call_once(once, [] {
-    gpr_set_log_function(Take);
+    gpr_set_log_function(TakeGrpc);
     google::protobuf::SetLogHandler(TakeProtobuf);
   });
-  INVARIANT(collected == nullptr);
-  collected = &text_;
 }
-
-GrpcErrors::~GrpcErrors() { collected = nullptr; }
 
 }  // namespace ferry

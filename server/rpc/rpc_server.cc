@@ -2,7 +2,6 @@
 
 #include <array>
 #include <chrono>
-#include <string_view>
 #include <utility>
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
@@ -10,12 +9,15 @@
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include "absl/strings/str_cat.h"
 #include "grpc/health/v1/health.pb.h"
 
-#include "server/base/ids.h"
 #include "server/base/invariant.h"
+#include "server/base/listen_socket.h"
 #include "server/base/status_macros.h"
 #include "server/rpc/grpc_log.h"
 
@@ -44,44 +46,15 @@ absl::Status CheckOptions(const RpcServer::Options& options) {
         "message_bytes_max ", options.message_bytes_max, ": must be ",
         RpcServer::kMessageBytesMin, " to ", RpcServer::kMessageBytesMax));
   }
-  // gRPC takes any number for a port, modulo 65536.
-  const std::string& address = options.listen_address;
-  const std::string port = address.substr(address.rfind(':') + 1);
-  const bool is_number =
-      !port.empty() &&
-      port.find_first_not_of("0123456789") == std::string::npos;
-  if (is_number && (port.size() > 5 || std::stoi(port) > 65535)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "listen on ", Shown(address), ": a port is a number from 0 to 65535"));
-  }
   return absl::OkStatus();
 }
 
-// Why gRPC could not listen, from what it logged.
-absl::Status ListenError(const std::string& address,
-                         const std::string& errors) {
-  const std::string where = absl::StrCat("listen on ", Shown(address), ": ");
-  const auto says = [&](const char* text) {
-    return errors.find(text) != std::string::npos;
-  };
-  if (says("Address already in use")) {
-    return absl::UnavailableError(absl::StrCat(
-        where,
-        "another process listens there; stop it, or choose another "
-        "port (0 is any free one)"));
-  }
-  if (says("Permission denied")) {
-    return absl::UnavailableError(absl::StrCat(
-        where, "the system does not permit it; choose a port from 1024 up"));
-  }
-  if (says("Cannot assign requested address")) {
-    return absl::UnavailableError(
-        absl::StrCat(where, "this machine has no such address"));
-  }
-  return absl::InvalidArgumentError(absl::StrCat(
-      where,
-      "not an address to listen on; write HOST:PORT, [IPV6]:PORT or "
-      "unix:PATH"));
+// What gRPC sets on a socket of its own; what is accepted inherits it.
+void SetSocketOptions(const ListenSocket& listener) {
+  const int yes = 1;
+  ::setsockopt(listener.fd(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+  ::setsockopt(listener.fd(), IPPROTO_TCP, TCP_USER_TIMEOUT,
+               &kKeepaliveTimeoutMs, sizeof(kKeepaliveTimeoutMs));
 }
 
 void SetArguments(const RpcServer::Options& options,
@@ -93,7 +66,6 @@ void SetArguments(const RpcServer::Options& options,
   }
   // Answers are measured before they are copied; see AnswerTooLarge.
   builder.SetMaxSendMessageSize(-1);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
                              kKeepaliveTimeoutMs);
@@ -141,30 +113,42 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Create(
     const Options& options, const Rooms& rooms) {
   RETURN_IF_ERROR(CheckOptions(options));
   auto server = std::unique_ptr<RpcServer>(new RpcServer(options, rooms));
-  RETURN_IF_ERROR(server->Listen(options));
+  RETURN_IF_ERROR(server->Listen(options, rooms.metrics));
   return server;
 }
 
-absl::Status RpcServer::Listen(const Options& options) {
+absl::Status RpcServer::Listen(const Options& options, Metrics& metrics) {
   grpc::EnableDefaultHealthCheckService(true);
   // By hand: a static archive's own initialiser would be left out.
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   // gRPC serves health without a descriptor, which reflection describes it by.
   INVARIANT(grpc::health::v1::HealthCheckRequest::descriptor() != nullptr);
 
-  const GrpcErrors errors;
+  // Before gRPC starts: a port in use is found out at once.
+  ASSIGN_OR_RETURN(ListenSocket listener,
+                   ListenSocket::Create(options.listen_address));
+  SetSocketOptions(listener);
+
+  TakeGrpcLog();
   grpc::ServerBuilder builder;
   SetArguments(options, builder);
-  builder.AddListeningPort(options.listen_address,
-                           grpc::InsecureServerCredentials(), &port_);
+  acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      grpc::InsecureServerCredentials());
   builder.RegisterService(&model_service_);
   builder.RegisterService(&inference_service_);
   builder.RegisterService(&kserve_service_);
   server_ = builder.BuildAndStart();
-  if (server_ == nullptr || port_ == 0) {
-    return ListenError(options.listen_address, errors.text());
-  }
+  INVARIANT(server_ != nullptr);
   SetHealth(false);
+  ASSIGN_OR_RETURN(gate_, ConnectionGate::Create(
+                              std::move(listener), options.connections, metrics,
+                              [this](UniqueFd connection) {
+                                grpc::experimental::ExternalConnectionAcceptor::
+                                    NewConnectionParameters parameters;
+                                parameters.fd = connection.Release();
+                                acceptor_->HandleNewConnection(&parameters);
+                              }));
   return absl::OkStatus();
 }
 
@@ -194,6 +178,8 @@ void RpcServer::Drain() {
 bool RpcServer::Shutdown(absl::Duration limit) {
   Drain();
   const bool all_ended = calls_.WaitForNone(limit);
+  // First: gRPC leaves open what it is handed from here on.
+  if (gate_ != nullptr) gate_->Close();
   server_->Shutdown(std::chrono::system_clock::now() +
                     absl::ToChronoMilliseconds(kGrace));
   return all_ended;

@@ -7,9 +7,8 @@
 // Owns:     the port, gRPC's threads and the services. The rooms outlive it.
 // Threads:  thread-safe, but Shutdown and the destructor: the owner's.
 // Units:    bytes; absl::Duration.
-// Fails:    INVALID_ARGUMENT when the address does not parse or an option is
-//           out of its bounds; UNAVAILABLE when the system does not let us
-//           listen there, with its reason.
+// Fails:    as ListenSocket and ConnectionGate; INVALID_ARGUMENT when an option
+//           is out of its bounds.
 // Limits:   those of Options, and nothing compressed; kReflectionThreadsMax
 //           streams of reflection; ModelService::kWatchesMax watches.
 
@@ -17,11 +16,13 @@
 #define SERVER_RPC_RPC_SERVER_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 
 #include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -32,6 +33,7 @@
 #include "server/registry/mover.h"
 #include "server/rpc/byte_budget.h"
 #include "server/rpc/call_count.h"
+#include "server/rpc/connection_gate.h"
 #include "server/rpc/infer_counter.h"
 #include "server/rpc/inference_service.h"
 #include "server/rpc/kserve_service.h"
@@ -49,7 +51,7 @@ class [[nodiscard]] RpcServer {
   static constexpr int64_t kMessageBytesMax = int64_t{2047} << 20;
 
   struct Options {
-    // HOST:PORT, [IPV6]:PORT or unix:PATH. Port 0 is any free one.
+    // IP:PORT or [IPV6]:PORT. Port 0 is any free one.
     std::string listen_address = "127.0.0.1:8710";
     // Of one request or answer; kMessageBytesMin to kMessageBytesMax.
     int64_t message_bytes_max = int64_t{64} << 20;
@@ -60,6 +62,7 @@ class [[nodiscard]] RpcServer {
     // What gRPC may hold of messages on their way in. It cuts streams off, or
     // takes no more, when there is no more.
     uint64_t transport_bytes_max = uint64_t{1} << 30;
+    ConnectionGate::Options connections = {};
     // Calls under way on one connection; clients keep back what is more.
     int streams_max = 1024;
     // Models that one watch may name.
@@ -85,8 +88,11 @@ class [[nodiscard]] RpcServer {
   RpcServer(const RpcServer&) = delete;
   RpcServer& operator=(const RpcServer&) = delete;
 
-  // The port it listens on; of no meaning for unix:PATH.
-  int port() const { return port_; }
+  // The port it listens on.
+  int port() const { return gate_->port(); }
+
+  // How many connections are open.
+  size_t CountConnections() { return gate_->CountOpen(); }
 
   // What health and KServe's ServerReady say. No effect after Drain.
   void SetReady(bool ready);
@@ -102,7 +108,7 @@ class [[nodiscard]] RpcServer {
 
  private:
   RpcServer(const Options& options, const Rooms& rooms);
-  absl::Status Listen(const Options& options);
+  absl::Status Listen(const Options& options, Metrics& metrics);
   void SetHealth(bool serving);
 
   CallCount calls_;
@@ -114,8 +120,9 @@ class [[nodiscard]] RpcServer {
   ModelService model_service_;
   InferenceService inference_service_;
   KServeService kserve_service_;
-  int port_ = 0;
   std::unique_ptr<grpc::Server> server_;  // Dies before the services.
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
+  std::unique_ptr<ConnectionGate> gate_;  // Last: it uses the two above.
 };
 
 }  // namespace ferry

@@ -13,6 +13,7 @@ TEST(FileLimitTest, IsRaisedToWhatTheProcessMayHave) {
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   const rlimit low = {.rlim_cur = 64, .rlim_max = before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+  EXPECT_EQ(FileLimit(), 64);
   RaiseFileLimit();
   rlimit after = {};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &after), 0);

@@ -75,6 +75,8 @@ TEST_F(ConfigTest, HasTheDocumentedDefaults) {
   EXPECT_EQ(config->audit_runs, 1000u);
   EXPECT_EQ(config->requests_bytes_max, 1u << 30);
   EXPECT_EQ(config->transport_bytes_max, 1u << 30);
+  EXPECT_EQ(config->connections_max, 4096);
+  EXPECT_EQ(config->connections_per_peer_max, 1024);
   EXPECT_EQ(config->streams_max, 1024);
   EXPECT_EQ(config->watch_names_max, 1024);
   EXPECT_EQ(config->load_waiters_max, 256u);
@@ -129,6 +131,9 @@ TEST_F(ConfigTest, RefusesEachValueBeyondItsBound) {
       "--audit-runs=1000000001",
       "--requests-bytes-max=1025GiB",
       "--transport-bytes-max=15MiB",
+      "--connections-max=0",
+      "--connections-max=1000001",
+      "--connections-per-peer-max=0",
       "--streams-max=0",
       "--watch-names-max=0",
       "--load-waiters-max=100001",
@@ -185,6 +190,8 @@ TEST_F(ConfigTest, TakesEachValueAtItsBound) {
       "--audit-runs=1000000000",
       "--requests-bytes-max=1TiB",
       "--transport-bytes-max=16MiB",
+      "--connections-max=1000000",
+      "--connections-per-peer-max=1",
       "--streams-max=1",
       "--watch-names-max=100000",
       "--load-waiters-max=1",

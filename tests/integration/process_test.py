@@ -19,6 +19,7 @@ import threading
 
 BUILD = pathlib.Path(sys.argv[1])
 PATIENCE_SECONDS = 60
+RESOURCE_EXHAUSTED = 8
 UNAVAILABLE = 14
 CPU = "--devices=cpu=64MiB"
 SLOW = "--devices=cpu=64MiB,sim:0=64MiB@4MBps"  # A chunk takes a second.
@@ -34,14 +35,14 @@ def free_port():
 class Ferryd:
     """A daemon on a free port of its own, and every line that it has logged."""
 
-    def __init__(self, folder, *flags, server=None, metrics="127.0.0.1:0", variables={}):
+    def __init__(self, folder, *flags, server=None, metrics="127.0.0.1:0", variables={}, preexec=None):
         self.server = server or f"127.0.0.1:{free_port()}"
         self.addresses = pathlib.Path(folder) / "addresses.json"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("FERRY_")}
         self.process = subprocess.Popen(
             [BUILD / "ferryd", f"--metrics-listen={metrics}", f"--model-dir={folder}",
              f"--address-file={self.addresses}", f"--grpc-listen={self.server}", *flags],
-            stderr=subprocess.PIPE, text=True, env=inherited | variables)
+            stderr=subprocess.PIPE, text=True, env=inherited | variables, preexec_fn=preexec)
         self.watchdog = threading.Timer(PATIENCE_SECONDS, self.process.kill)
         self.watchdog.start()
         self.lines = []
@@ -173,13 +174,9 @@ def a_second_signal_ends_a_drain(folder):
 
 
 def many_connections_leave_it_reachable(folder):
-    """More than the descriptors that it is started with: gRPC would stop listening for good at the first one too many."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
-    try:
-        ferryd = Ferryd(folder, CPU)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    """More than the descriptors that it is started with."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    ferryd = Ferryd(folder, CPU, preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard)))
     ferryd.await_line(" ready ")
     host, port = ferryd.server.split(":")
     connections = [socket.create_connection((host, int(port))) for _ in range(100)]
@@ -193,11 +190,33 @@ def many_connections_leave_it_reachable(folder):
     expect(ferryd.end(), 0, ferryd)
 
 
+def it_is_reachable_again_when_descriptors_are(folder):
+    """More connections than it may ever have descriptors: gRPC stopped listening for good, and the last call hung."""
+    ferryd = Ferryd(folder, CPU, preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100)))
+    ferryd.await_line(" ready ")
+    host, port = ferryd.server.split(":")
+    connections = [socket.create_connection((host, int(port))) for _ in range(200)]
+    for connection in connections[:50]:
+        connection.recv(1)
+    health = [BUILD / "ferryctl", f"--server={ferryd.server}", "health"]
+    refused = subprocess.run(health, capture_output=True, text=True)
+    expect(refused.returncode, RESOURCE_EXHAUSTED, ferryd)
+    expect("this server has 50 connections, of at most 50 (--connections-max)" in refused.stderr, True, ferryd)
+    for connection in connections:
+        connection.close()
+    while subprocess.run(health, capture_output=True).returncode == RESOURCE_EXHAUSTED:
+        pass
+    expect(subprocess.run(health, capture_output=True).returncode, 0, ferryd)
+    ferryd.signal()
+    expect(ferryd.end(), 0, ferryd)
+
+
 def main():
     for test in (three_mistakes_are_told_at_once, a_port_in_use_is_one_sentence,
                  it_prints_its_settings_and_drains_at_a_signal, every_failed_load_is_told,
                  a_signal_undoes_the_loads_of_the_start, a_signal_undoes_a_clients_load, the_limit_ends_a_drain,
-                 a_second_signal_ends_a_drain, many_connections_leave_it_reachable):
+                 a_second_signal_ends_a_drain, many_connections_leave_it_reachable,
+                 it_is_reachable_again_when_descriptors_are):
         if len(sys.argv) > 2 and test.__name__ != sys.argv[2]:
             continue
         with tempfile.TemporaryDirectory() as folder:

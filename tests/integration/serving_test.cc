@@ -11,9 +11,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "absl/strings/str_cat.h"
 
+#include "server/base/unique_fd.h"
 #include "server/base/worker.h"
 #include "tests/integration/test_daemon.h"
 #include "tests/support/status_matchers.h"
@@ -206,6 +209,8 @@ TEST_F(ServingTest, EveryRowOfTheCatalogueIsFed) {
   const std::string text = daemon_.daemon->metrics().Text();
   for (const MetricRow& row : Catalog()) {
     if (row.name == kEvictionsTotal.name) continue;  // Nothing evicts yet.
+    // See ConnectionsTest.
+    if (row.name == kConnectionsRefusedTotal.name) continue;
     const bool histogram = row.type == MetricType::kHistogram;
     // A line of its own with a value that is not 0.
     EXPECT_THAT(text, ContainsRegex(absl::StrCat("\n", std::string(row.name),
@@ -236,6 +241,31 @@ TEST_F(ServingTest, EveryRowOfTheCatalogueIsFed) {
     }
   }
   EXPECT_EQ(daemon_.Device("cpu").used_bytes, cpu_bytes);
+}
+
+TEST(ConnectionsTest, AreBoundedBySettingsAndCounted) {
+  TestDaemon daemon({"--connections-max=1"});
+  EXPECT_THAT(daemon.client->Devices(), IsOk());
+  const UniqueFd second(::socket(AF_INET, SOCK_STREAM, 0));
+  const std::string& address = daemon.daemon->grpc_address();
+  sockaddr_in to = {};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  to.sin_port = htons(
+      static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+  ASSERT_EQ(::connect(second.get(), reinterpret_cast<const sockaddr*>(&to),
+                      sizeof(to)),
+            0);
+  char settings = 0;
+  ASSERT_EQ(::recv(second.get(), &settings, 1, 0), 1);  // Seen to, then.
+  const std::string text = daemon.daemon->metrics().Text();
+  EXPECT_THAT(text, HasSubstr("\nferry_connections 1\n"));
+  EXPECT_THAT(
+      text, HasSubstr("\nferry_connections_refused_total{reason=\"all\"} 1\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("\nferry_connections_refused_total{reason=\"peer\"} 0\n"));
+  EXPECT_THAT(daemon.client->Devices(), IsOk());
 }
 
 TEST(StartTest, IsReadyOnceConfiguredModelsServe) {

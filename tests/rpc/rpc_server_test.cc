@@ -4,13 +4,21 @@
 #include "server/rpc/rpc_server.h"
 
 #include <chrono>
+#include <fcntl.h>
+#include <filesystem>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include <gmock/gmock.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include "absl/strings/str_cat.h"
 
@@ -136,15 +144,189 @@ TEST(RpcServerTest, RefusesAMessageLimitThatIsOutOfBounds) {
   }
 }
 
-TEST(RpcServerTest, ListensOnAnAddressFamilyOrASocket) {
+TEST(RpcServerTest, ListensOnAnAddressOfEitherFamily) {
   TestServer server;
-  const std::string socket = "unix:" + (server.pool.models / "socket");
-  for (const std::string& address : {std::string("[::1]:0"), socket}) {
+  for (const char* address : {"[::1]:0", "0.0.0.0:0"}) {
     auto created =
         RpcServer::Create({.listen_address = address}, server.rooms());
     EXPECT_THAT(created, IsOk());
     EXPECT_NE((*created)->port(), 0);
   }
+}
+
+// One call on a connection of its own, which it leaves open.
+absl::Status CallOn(const std::shared_ptr<grpc::Channel>& channel) {
+  grpc::ClientContext context;
+  v1::ListModelsResponse response;
+  return FromGrpc(
+      v1::ModelService::NewStub(channel)->ListModels(&context, {}, &response));
+}
+
+void AwaitConnections(const TestServer& server, size_t count) {
+  while (server.server->CountConnections() != count) {
+  }
+}
+
+UniqueFd Connect(const TestServer& server) {
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(server.server->port()));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address),
+                      sizeof(address)),
+            0);
+  return fd;
+}
+
+size_t OpenFiles() {
+  return static_cast<size_t>(
+      std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
+                    std::filesystem::directory_iterator()));
+}
+
+TEST(RpcServerTest, TellsAClientWhyItsConnectionIsRefused) {
+  TestServer server(
+      "cpu=64MiB", {},
+      {.connections = {.connections_max = 100, .per_peer_max = 2}});
+  const auto second = server.NewChannel();
+  EXPECT_THAT(CallOn(server.channel), IsOk());
+  EXPECT_THAT(CallOn(second), IsOk());
+  const auto third = server.NewChannel();
+  for (int i = 0; i < 3; ++i) {
+    const absl::Status status = CallOn(third);
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted));
+    EXPECT_EQ(status.message(),
+              "connect from ipv4:127.0.0.1: this address has 2 connections, of "
+              "at most 2 (--connections-per-peer-max); close some, or share "
+              "one channel between calls");
+  }
+  // The others are served as before.
+  EXPECT_THAT(CallOn(server.channel), IsOk());
+  EXPECT_EQ(server.server->CountConnections(), 2u);
+}
+
+TEST(RpcServerTest, TellsEveryCallThatWaitsForTheConnection) {
+  TestServer server(
+      "cpu=64MiB", {},
+      {.connections = {.connections_max = 1, .per_peer_max = 100}});
+  EXPECT_THAT(CallOn(server.channel), IsOk());
+  const auto channel = server.NewChannel();
+  const auto stub = v1::ModelService::NewStub(channel);
+  struct Call {
+    grpc::ClientContext context;
+    v1::GetModelRequest request;
+    v1::GetModelResponse response;
+    std::promise<absl::Status> ended;
+  };
+  std::vector<Call> calls(50);
+  for (Call& call : calls) {
+    // More than what a connection takes at first.
+    call.request.set_name(std::string(100'000, 'a'));
+    stub->async()->GetModel(&call.context, &call.request, &call.response,
+                            [&call](const grpc::Status& status) {
+                              call.ended.set_value(FromGrpc(status));
+                            });
+  }
+  for (Call& call : calls) {
+    const absl::Status status = call.ended.get_future().get();
+    EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted));
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr("this server has 1 connections, of at most 1 "
+                          "(--connections-max)"));
+  }
+}
+
+TEST(RpcServerTest, TakesANewConnectionWhenOneHasEnded) {
+  TestServer server("cpu=64MiB", {},
+                    {.connections = {.connections_max = 1, .per_peer_max = 1}});
+  EXPECT_THAT(CallOn(server.channel), IsOk());
+  server.models.reset();
+  server.inference.reset();
+  server.kserve.reset();
+  server.channel.reset();
+  AwaitConnections(server, 0);
+  EXPECT_THAT(CallOn(server.NewChannel()), IsOk());
+}
+
+TEST(RpcServerTest, ForgetsConnectionsHoweverTheyEnd) {
+  TestServer server;
+  {
+    const UniqueFd closes = Connect(server);
+    const UniqueFd resets = Connect(server);
+    const linger at_once = {.l_onoff = 1, .l_linger = 0};
+    ASSERT_EQ(::setsockopt(resets.get(), SOL_SOCKET, SO_LINGER, &at_once,
+                           sizeof(at_once)),
+              0);
+    AwaitConnections(server, 2);
+  }
+  AwaitConnections(server, 0);
+  const UniqueFd half_closes = Connect(server);
+  AwaitConnections(server, 1);
+  ::shutdown(half_closes.get(), SHUT_WR);
+  AwaitConnections(server, 0);
+  // gRPC closes these.
+  const UniqueFd no_http2 = Connect(server);
+  AwaitConnections(server, 1);
+  const std::string garbage = "GET / HTTP/1.1\r\n\r\n" + std::string(50, 'x');
+  ASSERT_GT(::send(no_http2.get(), garbage.data(), garbage.size(), 0), 0);
+  AwaitConnections(server, 0);
+}
+
+TEST(RpcServerTest, AThousandConnectionsLeaveNothingBehind) {
+  TestServer server;
+  EXPECT_THAT(CallOn(server.channel), IsOk());
+  AwaitConnections(server, 1);
+  const size_t before = OpenFiles();
+  for (int i = 0; i < 10; ++i) {
+    std::vector<UniqueFd> clients;
+    for (int k = 0; k < 100; ++k) clients.push_back(Connect(server));
+    AwaitConnections(server, 101);
+    clients.clear();
+    AwaitConnections(server, 1);
+  }
+  while (OpenFiles() != before) {
+  }
+  EXPECT_THAT(CallOn(server.channel), IsOk());
+}
+
+TEST(RpcServerTest, NamesItsPeersAsGrpcDoes) {
+  TestServer server;
+  testing::internal::CaptureStderr();
+  grpc::ClientContext context;
+  v1::GetModelRequest request;
+  request.set_name("nobody");
+  v1::GetModelResponse response;
+  EXPECT_FALSE(server.models->GetModel(&context, request, &response).ok());
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::ContainsRegex("peer=ipv4:127.0.0.1:[0-9]+\n"));
+}
+
+TEST(RpcServerTest, ItsSocketsAreAsGrpcMakesThem) {
+  TestServer server;
+  const UniqueFd client = Connect(server);
+  AwaitConnections(server, 1);
+  sockaddr_in name = {};
+  socklen_t size = sizeof(name);
+  ASSERT_EQ(
+      ::getsockname(client.get(), reinterpret_cast<sockaddr*>(&name), &size),
+      0);
+  // The server's end of it.
+  int fd = 0;
+  for (sockaddr_in peer = {}; peer.sin_port != name.sin_port;) {
+    size = sizeof(peer);
+    ::getpeername(++fd, reinterpret_cast<sockaddr*>(&peer), &size);
+  }
+  const auto option = [fd](int which) {
+    int value = 0;
+    socklen_t size = sizeof(value);
+    EXPECT_EQ(::getsockopt(fd, IPPROTO_TCP, which, &value, &size), 0);
+    return value;
+  };
+  EXPECT_EQ(option(TCP_NODELAY), 1);
+  EXPECT_EQ(option(TCP_USER_TIMEOUT), 20'000);
+  EXPECT_NE(::fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+  EXPECT_NE(::fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
 }
 
 TEST(RpcServerTest, HealthFollowsReadiness) {
