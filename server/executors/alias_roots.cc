@@ -1,5 +1,8 @@
 #include "server/executors/alias_roots.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
 #include <unordered_set>
 
 #include "server/executors/fresh_results.h"
@@ -9,15 +12,13 @@ namespace ferry {
 
 namespace {
 
-bool IsContainer(const c10::Type& type) {
-  switch (type.kind()) {
-    case c10::TypeKind::TensorType:
-      return false;
-    case c10::TypeKind::OptionalType:
-      return IsContainer(*type.expectRef<c10::OptionalType>().getElementType());
-    default:
-      return IsMutable(type);
-  }
+// A list or dict that nobody had before, whatever is in it.
+bool MakesContainer(const torch::jit::Node& node) {
+  constexpr std::array<std::string_view, 7> kMakers = {
+      "prim::ListConstruct", "prim::DictConstruct", "aten::copy", "aten::list",
+      "aten::add",           "aten::mul",           "aten::slice"};
+  return std::ranges::find(kMakers, node.kind().toQualString()) !=
+         kMakers.end();
 }
 
 bool IsModule(const c10::Type& type) {
@@ -43,6 +44,17 @@ bool IsMutable(const c10::Type& type) {
       return false;
     default:
       return true;
+  }
+}
+
+bool IsContainer(const c10::Type& type) {
+  switch (type.kind()) {
+    case c10::TypeKind::TensorType:
+      return false;
+    case c10::TypeKind::OptionalType:
+      return IsContainer(*type.expectRef<c10::OptionalType>().getElementType());
+    default:
+      return IsMutable(type);
   }
 }
 
@@ -102,9 +114,12 @@ void AliasRoots::AddOperator(torch::jit::Node& node) {
       schema != nullptr && !schema->is_vararg() && !schema->is_varret();
   const bool fresh = declared && MakesFreshResults(node.kind().toQualString());
   for (size_t i = 0; i < node.outputs().size(); ++i) {
-    if (fresh && schema->returns()[i].alias_info() == nullptr) continue;
+    const bool is_new = fresh && schema->returns()[i].alias_info() == nullptr;
     for (const torch::jit::Value* input : node.inputs()) {
-      Link(node.output(i), input);
+      // Of two lists add() makes a new one, of the tensors that were in them.
+      const bool holds =
+          IsContainer(*node.output(i)->type()) && IsContainer(*input->type());
+      if (!is_new || holds) Link(node.output(i), input);
     }
   }
   if (!declared) return;
@@ -134,10 +149,22 @@ void AliasRoots::AddRoot(const torch::jit::Value* value, Roots& roots) const {
 }
 
 AliasRoots::Roots AliasRoots::Find(const torch::jit::Value* value) const {
+  return Follow(value, /*containers_only=*/false);
+}
+
+AliasRoots::Roots AliasRoots::FindContainer(
+    const torch::jit::Value* value) const {
+  if (MakesContainer(*value->node())) return {};
+  return Follow(value, /*containers_only=*/true);
+}
+
+AliasRoots::Roots AliasRoots::Follow(const torch::jit::Value* value,
+                                     bool containers_only) const {
   Roots roots;
   std::unordered_set<const torch::jit::Value*> seen;
   std::vector<const torch::jit::Value*> open;
   const auto visit = [&](const torch::jit::Value* next) {
+    if (containers_only && !IsContainer(*next->type())) return;
     if (seen.insert(next).second) open.push_back(next);
   };
   visit(value);

@@ -38,12 +38,17 @@ class AliasRoots {
 
   Roots Find(const torch::jit::Value* value) const;
 
+  // Of a list, dict or object itself, apart from what is in it: where else it
+  // may be known. What is no container is never one.
+  Roots FindContainer(const torch::jit::Value* value) const;
+
  private:
   void AddNode(torch::jit::Node& node);
   void AddBranches(torch::jit::Node& node);
   void AddLoop(torch::jit::Node& node);
   void AddOperator(torch::jit::Node& node);
   void AddRoot(const torch::jit::Value* value, Roots& roots) const;
+  Roots Follow(const torch::jit::Value* value, bool containers_only) const;
   // `from` may be (a part of) `to`.
   void Link(const torch::jit::Value* from, const torch::jit::Value* to);
 
@@ -58,6 +63,8 @@ class AliasRoots {
 
 // Whether a value of this type can be changed where it is.
 bool IsMutable(const c10::Type& type);
+// Whether it can, and may hold others: anything mutable but a tensor.
+bool IsContainer(const c10::Type& type);
 
 }  // namespace ferry
 

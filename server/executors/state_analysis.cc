@@ -15,12 +15,20 @@ namespace {
 
 // These update their running statistics when told to train, and their schemas
 // do not declare it: (input, weight, bias, mean, var, training, ...).
-constexpr std::array<std::string_view, 4> kNormalisers = {
+constexpr std::array<std::string_view, 5> kNormalisers = {
     "aten::batch_norm", "aten::instance_norm", "aten::native_batch_norm",
-    "aten::_batch_norm_impl_index"};
+    "aten::cudnn_batch_norm", "aten::_batch_norm_impl_index"};
 constexpr size_t kMeanIndex = 3;
 constexpr size_t kVarIndex = 4;
 constexpr size_t kTrainingIndex = 5;
+
+// Tensor(a!)[], a list whose tensors are written, and not t[](a!), a list that
+// is.
+bool WritesElements(const c10::AliasInfo& alias) {
+  return std::ranges::any_of(
+      alias.containedTypes(),
+      [](const c10::AliasInfo& element) { return element.isWrite(); });
+}
 
 class Analysis {
  public:
@@ -48,20 +56,26 @@ class Analysis {
         std::min(schema->arguments().size(), node.inputs().size());
     for (size_t i = 0; i < count; ++i) {
       const auto* alias = schema->arguments()[i].alias_info();
-      if (alias != nullptr && alias->isWrite()) Written(node.input(i));
+      if (alias == nullptr || !alias->isWrite()) continue;
+      const torch::jit::Value* value = node.input(i);
+      // append() changes a list, and none of the tensors in it.
+      const bool elements =
+          WritesElements(*alias) || !IsContainer(*value->type());
+      Written(*value,
+              elements ? roots_.Find(value) : roots_.FindContainer(value));
     }
   }
 
   void VisitNormaliser(const torch::jit::Node& node) {
     const auto training = torch::jit::toIValue(node.input(kTrainingIndex));
     if (training && !training->toBool()) return;
-    Written(node.input(kMeanIndex));
-    Written(node.input(kVarIndex));
+    for (const size_t index : {kMeanIndex, kVarIndex}) {
+      Written(*node.input(index), roots_.Find(node.input(index)));
+    }
   }
 
-  void Written(const torch::jit::Value* value) {
-    if (!IsMutable(*value->type())) return;
-    const AliasRoots::Roots roots = roots_.Find(value);
+  void Written(const torch::jit::Value& value, const AliasRoots::Roots& roots) {
+    if (!IsMutable(*value.type())) return;
     facts_.writes_inputs |= roots.input;
     facts_.any_written |= roots.unknown || roots.constant;
     facts_.stateful |=

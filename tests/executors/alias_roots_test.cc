@@ -34,6 +34,11 @@ TEST(AliasRootsTest, AViewIsPartOfWhatItViews) {
   EXPECT_TRUE(input.attributes.empty());
 }
 
+TEST(AliasRootsTest, WhatIsWrittenToIsTheResult) {
+  EXPECT_EQ(Answer("    return torch.add(x, x, out=self.weight)\n").attributes,
+            kWeight);
+}
+
 TEST(AliasRootsTest, BranchesAndLoopsMayGiveEither) {
   EXPECT_EQ(Answer("    y = self.weight\n"
                    "    if many > 1:\n"
@@ -47,6 +52,17 @@ TEST(AliasRootsTest, BranchesAndLoopsMayGiveEither) {
                    "    return y\n")
                 .attributes,
             kBoth);
+  // What a turn begins with is what there was before the first, or what the
+  // last one ended with.
+  const auto turns = Answer(
+      "    y = self.weight\n"
+      "    z = x\n"
+      "    for i in range(many):\n"
+      "        z = y\n"
+      "        y = self.buffer\n"
+      "    return z\n");
+  EXPECT_EQ(turns.attributes, kBoth);
+  EXPECT_TRUE(turns.input);
 }
 
 TEST(AliasRootsTest, WhatWasInAListComesOutOfIt) {
