@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
+#include "server/executors/packed_steps.h"
 #include "server/executors/torch_error.h"
 
 namespace ferry {
@@ -227,6 +228,21 @@ const char* HasTargets(GuardedArguments arguments) {
              : nullptr;
 }
 
+// (data, batch_sizes, ...)
+const char* HasSteps(GuardedArguments arguments) {
+  return PackedStepsFault(arguments[0].toTensor(), arguments[1].toTensor());
+}
+
+// (x, n, ...): it takes n steps for each x.
+const char* HasDegree(GuardedArguments arguments) {
+  constexpr int64_t kDegreeMax = 4096;
+  const c10::IValue& degree = arguments[1];
+  const bool more = degree.isTensor()
+                        ? degree.toTensor().gt(kDegreeMax).any().item<bool>()
+                        : degree.toScalar().to<double>() > kDegreeMax;
+  return more ? "a degree of more than 4096" : nullptr;
+}
+
 // The kernel looks itself: only the operator's name is missing.
 const char* Always(GuardedArguments) { return nullptr; }
 
@@ -305,7 +321,18 @@ constexpr std::array kGuardRows = {
     GuardRow{"aten::__interpolate", kEvery, &HasScaleForEach},
     GuardRow{"aten::ctc_loss", kEvery, &HasTargets},
     GuardRow{"aten::_ctc_loss", kEvery, &HasTargets},
+    GuardRow{"aten::_pad_packed_sequence", kEvery, &HasSteps},
+    GuardRow{"aten::lstm", "data", &HasSteps},
+    GuardRow{"aten::gru", "data", &HasSteps},
+    GuardRow{"aten::rnn_tanh", "data", &HasSteps},
+    GuardRow{"aten::rnn_relu", "data", &HasSteps},
 };
+
+// aten::special_legendre_polynomial_p and eleven others.
+bool IsPolynomial(std::string_view name) {
+  return name.starts_with("aten::special_") &&
+         name.find("_polynomial_") != std::string_view::npos;
+}
 
 [[noreturn]] void RefuseRun(const std::string& name, std::string_view reason) {
   throw StatusError(absl::InvalidArgumentError(
@@ -358,6 +385,9 @@ void GuardOperators() {
           PutGuard(*op, row.guard);
         }
       }
+    }
+    for (const auto& op : torch::jit::getAllOperators()) {
+      if (IsPolynomial(op->schema().name())) PutGuard(*op, &HasDegree);
     }
     return true;
   }();

@@ -50,6 +50,8 @@ std::vector<at::Tensor> Tensors() {
       at::ones({2}, at::kDouble),
       at::ones({2, 2}, at::kComplexFloat),
       at::ones({4, 2, 1, 1}),
+      // As many rows as batch sizes tell, which rise again and again.
+      at::tensor({2, 0}, at::kLong).repeat({16}),
   };
 }
 

@@ -3,6 +3,8 @@
 #include "server/executors/operator_guards.h"
 
 #include <limits>
+#include <tuple>
+#include <vector>
 
 #include <ATen/Functions.h>
 #include <gtest/gtest.h>
@@ -153,6 +155,63 @@ TEST_F(OperatorGuardsTest, ATargetThatIsNoClassIsRefused) {
   ExpectRefused(source,
                 {odds, at::tensor({1, 2147483647, 1}, at::kLong).view({1, 3})},
                 "operator aten::ctc_loss: a target is no class");
+}
+
+TEST_F(OperatorGuardsTest, BatchSizesOfNoPackedSequenceAreRefused) {
+  const auto sizes = [](const std::vector<int64_t>& numbers) {
+    return at::tensor(numbers, at::kLong);
+  };
+  // Sizes that fall and rise again: LibTorch writes in front of its lengths.
+  const at::Tensor waves = sizes({64, 1, 64, 1, 64, 1, 64, 1});
+  const std::string pad =
+      "def forward(self, data, sizes):\n"
+      "    return torch._pad_packed_sequence(data, sizes, False, 0.0, 0)\n";
+  EXPECT_THAT(Run(pad, {at::ones({6, 3}), sizes({3, 2, 1})}), IsOk());
+  const std::string padding = "operator aten::_pad_packed_sequence: ";
+  ExpectRefused(pad, {at::ones({260, 3}), waves},
+                padding + "batch sizes that rise");
+  ExpectRefused(pad, {at::ones({6, 3}), sizes({})},
+                padding + "there are no steps");
+  ExpectRefused(pad, {at::ones({6, 3}), sizes({3, 3, 3})},
+                padding + "batch sizes of more rows than there are");
+  for (const auto& [name, gates, state] :
+       {std::tuple("gru", 9, "h"), std::tuple("rnn_tanh", 3, "h"),
+        std::tuple("rnn_relu", 3, "h"), std::tuple("lstm", 12, "[h, h]")}) {
+    const std::string run = absl::StrCat(
+        "def forward(self, data, sizes):\n"
+        "    h = torch.zeros([1, 3, 3])\n"
+        "    w = torch.ones([",
+        gates, ", 3])\n    return torch.", name, "(data, sizes, ", state,
+        ", [w, w], False, 1, 0.0, False, False)\n");
+    EXPECT_THAT(Run(run, {at::ones({6, 3}), sizes({3, 2, 1})}), IsOk());
+    ExpectRefused(
+        run, {at::ones({6, 3}), sizes({})},
+        absl::StrCat("operator aten::", name, ": there are no steps"));
+  }
+}
+
+TEST_F(OperatorGuardsTest, APolynomialHasABoundedDegree) {
+  for (const std::string name :
+       {"chebyshev_polynomial_t", "chebyshev_polynomial_u",
+        "chebyshev_polynomial_v", "chebyshev_polynomial_w",
+        "hermite_polynomial_h", "hermite_polynomial_he",
+        "laguerre_polynomial_l", "legendre_polynomial_p",
+        "shifted_chebyshev_polynomial_t", "shifted_chebyshev_polynomial_u",
+        "shifted_chebyshev_polynomial_v", "shifted_chebyshev_polynomial_w"}) {
+    const std::string of_tensor =
+        absl::StrCat("def forward(self, x, n):\n    return torch.special_",
+                     name, "(x, n)\n");
+    const std::string of_number =
+        absl::StrCat("def forward(self, x, n: int):\n    return torch.special_",
+                     name, "(x, n)\n");
+    const at::Tensor x = at::full({2}, 1.5);
+    const std::string refusal = absl::StrCat("operator aten::special_", name,
+                                             ": a degree of more than 4096");
+    EXPECT_THAT(Run(of_tensor, {x, at::full({2}, 4096)}), IsOk());
+    ExpectRefused(of_tensor, {x, at::tensor({1.0, 1e15})}, refusal);
+    EXPECT_THAT(Run(of_number, {x, 4096}), IsOk());
+    ExpectRefused(of_number, {x, int64_t{1} << 50}, refusal);
+  }
 }
 
 TEST_F(OperatorGuardsTest, AStepThatIsNoneAsAnIntegerIsRefused) {
