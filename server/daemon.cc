@@ -177,7 +177,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(
            .calibration = rooms.calibration,
            .metrics = rooms.metrics}));
   rooms.grpc_address = WithPort(config.grpc_listen, rooms.rpc->port());
-  // A model that leaves a failed device may be the last one there.
+  // A model may lose its device, or leave it, the last of those that it had.
   rooms.watch.emplace(rooms.table.WatchChanges(
       [&rooms](std::string_view) { rooms.TellHealth(); }));
 
@@ -295,7 +295,6 @@ absl::Status Daemon::Rooms::LimitActivations() const {
 void Daemon::Rooms::DeviceLost(DeviceId device, const absl::Status& why) {
   Log(LogLevel::kError, "device lost",
       {{"device", device.ToString()}, {"error", std::string(why.message())}});
-  TellHealth();
   if (!config.exit_on_device_loss || !must_end) return;
   must_end(absl::InternalError(
       absl::StrCat("--exit-on-device-loss: ", why.message())));

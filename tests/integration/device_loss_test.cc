@@ -1,7 +1,9 @@
 // A daemon that loses a simulated device in the middle of a forward: who is
 // told, who goes on, and how the process ends.
 
+#include <csignal>
 #include <string>
+#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -81,16 +83,17 @@ TEST(DeviceLossTest, IsLoggedOnce) {
   EXPECT_EQ(Count(log, "device lost device=sim:0 "), 1u) << log;
 }
 
-// ferryd with one model on sim:0, whose next forward ends that device.
-int ServeAndLose() {
+// ferryd with one model on sim:0, which fails. What Serve returns, if it does.
+int ServeAndLose(const std::string& exit_on_device_loss) {
   const TemporaryFolder models;
   SaveScaleModel(models / "twice.pt", 2);
   const std::string folder = "--model-dir=" + models.path().string();
+  const std::string exit = "--exit-on-device-loss=" + exit_on_device_loss;
   const std::vector<const char*> argv = {"ferryd",
                                          "--grpc-listen=127.0.0.1:0",
                                          folder.c_str(),
                                          "--metrics-listen=127.0.0.1:0",
-                                         "--exit-on-device-loss=true",
+                                         exit.c_str(),
                                          "--devices=cpu=64MiB,sim:0=16MiB",
                                          "--load=twice@sim:0"};
   const auto config = ParseConfig(static_cast<int>(argv.size()), argv.data(),
@@ -102,13 +105,26 @@ int ServeAndLose() {
     sim.Inject({.kind = SimFault::Kind::kAssert});
     sim.RanKernel();
     (void)daemon.metrics().Text();  // A scrape sees it.
+    if (exit_on_device_loss == "false") kill(getpid(), SIGTERM);
   });
 }
 
+constexpr int kServeReturned = 100;
+
 TEST(DeviceLossDeathTest, EndsTheProcessWithOneWhenToldTo) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_EXIT(std::_Exit(ServeAndLose()), testing::ExitedWithCode(1),
+  // Serve leaves the daemon behind: a driver may not let go of a device that
+  // has failed.
+  EXPECT_EXIT(std::_Exit(kServeReturned + ServeAndLose("true")),
+              testing::ExitedWithCode(1),
               "ferryd: --exit-on-device-loss: sim:0: a kernel asserted");
+}
+
+TEST(DeviceLossDeathTest, ServesOnUntilItIsStoppedWhenNotTold) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(std::_Exit(kServeReturned + ServeAndLose("false")),
+              testing::ExitedWithCode(kServeReturned),
+              "device lost device=sim:0 .*draining signal=15");
 }
 
 }  // namespace

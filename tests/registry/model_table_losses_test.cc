@@ -1,6 +1,7 @@
 // What a ModelTable does about devices that fail: simulated ones, of which a
 // kernel asserts.
 
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,9 @@ class ModelTableLossesTest : public testing::Test {
 
 TEST_F(ModelTableLossesTest, AModelGoesOnWhereItHasAnotherResidence) {
   Load({"sim:0", "sim:1"});
+  std::ofstream(pool_.models / "broken.pt") << "not a model";
+  EXPECT_THAT(pool_.Load("broken", {"sim:0"}),
+              StatusIs(StatusCode::kInvalidArgument));
   const auto admission = table_.Admit("twice", 0);
   LoseSim0();
   EXPECT_THAT(table_.Where(*admission), ElementsAre(sim1_));
@@ -69,6 +73,7 @@ TEST_F(ModelTableLossesTest, AModelWithoutAnotherIsParkedUntilItMoves) {
   EXPECT_EQ(refused.status().message(),
             "model \"twice\": no device that serves it works: sim:0: a kernel "
             "asserted (injected); MigrateModel carries it to another");
+  EXPECT_THAT(table_.Admit("twice", 0), StatusIs(StatusCode::kUnavailable));
   EXPECT_EQ(table_.Get("twice")->state, ModelState::kParked);
   EXPECT_THAT(table_.Get("twice")->serving_on, IsEmpty());
   EXPECT_TRUE(table_.HasStranded());
@@ -113,6 +118,7 @@ TEST_F(ModelTableLossesTest, AnUnloadGivesItsBytesBack) {
 
 TEST_F(ModelTableLossesTest, ALossIsToldOnceAndWatchersSeeItsModels) {
   Load({"sim:0", "sim:1"});
+  ASSERT_THAT(pool_.Load("thrice", {"cpu"}), IsOk());
   std::vector<std::string> changed;
   const auto watch = table_.WatchChanges(
       [&](std::string_view name) { changed.emplace_back(name); });
@@ -122,6 +128,17 @@ TEST_F(ModelTableLossesTest, ALossIsToldOnceAndWatchersSeeItsModels) {
   EXPECT_TRUE(table_.AskHealth(pool_.sim(1)));
   EXPECT_THAT(lost_, ElementsAre("sim:0 sim:0: a kernel asserted (injected)"));
   EXPECT_THAT(changed, ElementsAre("twice"));
+}
+
+TEST_F(ModelTableLossesTest, AnAuditFindsADeviceThatFailedUnseen) {
+  Load({"sim:0"});
+  const auto admission = table_.Admit("twice", 0);
+  const ModelTable::Pin pin = table_.PinOn(*admission, sim0_);
+  pool_.sim(0).Inject({.kind = SimFault::Kind::kAssert});
+  pool_.sim(0).RanKernel();
+  EXPECT_THAT(lost_, IsEmpty());
+  table_.Audit(pin);
+  EXPECT_THAT(lost_, ElementsAre("sim:0 sim:0: a kernel asserted (injected)"));
 }
 
 TEST_F(ModelTableLossesTest, AMoveThatFailsTellsOfItsDevice) {

@@ -3,6 +3,7 @@
 #include "server/scheduling/scheduler.h"
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <future>
 #include <memory>
@@ -363,6 +364,50 @@ TEST_F(StandingStillTest, ItsRequestsGoAlongInTheirOrder) {
   EXPECT_EQ(third.end.get()->y, 2);
   hold.set_value();
   EXPECT_THAT(busy.end.get(), IsOk());
+}
+
+TEST_F(StandingStillTest, ItsRequestsKeepTheirPlaceAmongOthers) {
+  ASSERT_THAT(pool_.Migrate("twice", {"sim:0"}), IsOk());
+  StandStill();
+  std::promise<void> hold_busy;
+  std::promise<void> hold_first;
+  FloatRequest first("counter", 0);
+  FloatRequest busy("twice", 3);
+  FloatRequest later("twice", 4);
+  first.hold = &hold_first;
+  busy.hold = &hold_busy;
+  scheduler_->Submit(first);
+  scheduler_->Submit(busy);
+  while (!busy.held) std::this_thread::yield();
+  scheduler_->Submit(later);
+  GoOn();
+  hold_busy.set_value();
+  while (!first.held) std::this_thread::yield();
+  EXPECT_EQ(later.end.wait_for(std::chrono::seconds(0)),
+            std::future_status::timeout);
+  hold_first.set_value();
+  for (FloatRequest* request : {&first, &busy, &later}) {
+    EXPECT_EQ(request->end.get()->device, "sim:0");
+  }
+}
+
+TEST_F(StandingStillTest, ItsRequestsAreNoLoadOfTheDeviceThatTheyLeft) {
+  ASSERT_THAT(pool_.Migrate("twice", {"cpu", "sim:1"}), IsOk());
+  StandStill();
+  std::vector<std::unique_ptr<FloatRequest>> waiting;
+  for (int i = 0; i < 3; ++i) {
+    waiting.push_back(std::make_unique<FloatRequest>("counter", 0));
+    scheduler_->Submit(*waiting.back());
+  }
+  GoOn();
+  for (const auto& request : waiting) EXPECT_THAT(request->end.get(), IsOk());
+  std::set<std::string> devices;
+  for (int i = 0; i < 4; ++i) {
+    FloatRequest request("twice", 3);
+    scheduler_->Submit(request);
+    devices.insert(request.end.get()->device);
+  }
+  EXPECT_TRUE(devices.contains("cpu"));
 }
 
 TEST_F(StandingStillTest, ItsRequestsRunWhereTheyWaitedWhenItStays) {

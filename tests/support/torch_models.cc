@@ -162,7 +162,7 @@ void SaveGreedyLoadModel(const std::string& path, int64_t mebibytes) {
       "def __getstate__(self) -> Tuple[Tensor, int, bool]:\n"
       "    return (self.weight, self.bytes, self.training)\n"
       "def __setstate__(self, state: Tuple[Tensor, int, bool]) -> None:\n"
-      "    self.weight = torch.zeros([state[1]], dtype=0)[:1]\n"
+      "    self.weight = torch.zeros([state[1]], dtype=0)[:1].clone()\n"
       "    self.bytes = state[1]\n"
       "    self.training = state[2]\n");
   module.save(path);
