@@ -15,9 +15,36 @@ namespace {
 
 constexpr uint64_t kGiB = uint64_t{1} << 30;
 
+// Only its size is asked for.
+class Gpu final : public Device {
+ public:
+  DeviceId id() const override { return {.kind = DeviceKind::kCuda}; }
+  uint64_t capacity_bytes() const override { return 80 * kGiB; }
+  absl::StatusOr<std::byte*> Allocate(uint64_t) override { return nullptr; }
+  void Free(std::byte*) override {}
+  void Discard(std::byte*, uint64_t) override {}
+  absl::Status CopyIn(std::byte*, std::span<const std::byte>) override {
+    return absl::OkStatus();
+  }
+  absl::Status CopyOut(std::span<std::byte>, const std::byte*) override {
+    return absl::OkStatus();
+  }
+  absl::Status AddTo(Hash&, const std::byte*, uint64_t) override {
+    return absl::OkStatus();
+  }
+  absl::Status Health() const override { return absl::OkStatus(); }
+  absl::Status RegisterHost(std::span<std::byte>) override {
+    return absl::OkStatus();
+  }
+  void UnregisterHost(std::span<std::byte>) override {}
+};
+
 TEST(DefaultActivationLimitTest, IsThreeQuartersOfWhatTheWeightsLeave) {
   CpuDevice cpu(8 * kGiB);
   EXPECT_EQ(*DefaultActivationLimit(16 * kGiB, {&cpu}), 6 * kGiB);
+  // Whose memory is its own.
+  Gpu gpu;
+  EXPECT_EQ(*DefaultActivationLimit(16 * kGiB, {&cpu, &gpu}), 6 * kGiB);
   // Whose activations are in host memory too.
   const auto sim = *SimDevice::Create({.capacity_bytes = kGiB});
   EXPECT_EQ(*DefaultActivationLimit(16 * kGiB, {&cpu, sim.get()}),

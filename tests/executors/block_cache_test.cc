@@ -59,6 +59,13 @@ TEST_F(BlockCacheTest, TheOldestGoWhenThereIsNoRoom) {
   EXPECT_EQ(cache_.kept_bytes(), 11 * kMiB);
 }
 
+TEST_F(BlockCacheTest, WhatASmallerLimitLeavesNoRoomForGoes) {
+  for (const uint64_t size : {5, 6, 4}) Put(size);
+  cache_.SetMax(10 * kMiB);
+  EXPECT_THAT(GoneBytes(), ElementsAre(5));
+  EXPECT_EQ(cache_.kept_bytes(), 10 * kMiB);
+}
+
 TEST_F(BlockCacheTest, ABlockLargerThanAllIsGivenBack) {
   Put(17);
   EXPECT_THAT(GoneBytes(), ElementsAre(17));

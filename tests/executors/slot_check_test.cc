@@ -103,6 +103,27 @@ TEST(SlotCheckTest, ATupleHasTheDeclaredNumberOfElements) {
   EXPECT_THAT(LoadPart("Tuple[int]", one), IsOk());
 }
 
+TEST(SlotCheckTest, AnObjectHasAllItsAttributes) {
+  const auto loaded = LoadWritten(
+      std::string(kClasses) +
+          "class M(Module):\n  __parameters__ = []\n  __buffers__ = []\n"
+          "  a : int\n",
+      pickle::Object("M", pickle::Dict({pickle::Str("a"), pickle::Int(1)})));
+  ASSERT_THAT(loaded, IsOk());
+  EXPECT_THAT(CheckSlots(*loaded->object), IsOk());
+  loaded->object->unsafeRemoveSlot(0);
+  const absl::Status status = CheckSlots(*loaded->object);
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_EQ(status.message(),
+            "an object of class __torch__.M has 0 of its 1 attributes");
+}
+
+TEST(SlotCheckTest, WhatNoFileCanHoldIsRefused) {
+  const auto future =
+      c10::FutureType::create(c10::TupleType::create({c10::IntType::get()}));
+  EXPECT_FALSE(Conforms(c10::IValue(1), *future));
+}
+
 TEST(SlotCheckTest, NumbersAndTensorsAreLibTorchsToLookAt) {
   EXPECT_TRUE(Conforms(c10::IValue(1), *c10::TensorType::get()));
   EXPECT_TRUE(Conforms(c10::IValue(), *c10::TensorType::get()));

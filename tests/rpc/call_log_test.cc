@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "server/base/log_limit.h"
+#include "tests/rpc/test_server.h"
 
 namespace ferry::call_log_test {
 namespace {
@@ -49,6 +50,31 @@ TEST(CallLogTest, LeavesOutWhatRepeatsOfOnePeer) {
     log += Logged(absl::AbortedError(std::to_string(i)));
   }
   EXPECT_LE(std::count(log.begin(), log.end(), '\n'), 3 * LogLimit::kLinesMax);
+}
+
+TEST(CallLogTest, APeerIsOneWhateverPortItComesFrom) {
+  TestServer server;
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 3 * LogLimit::kLinesMax; ++i) {
+    const auto stub = v1::ModelService::NewStub(server.NewChannel());
+    grpc::ClientContext context;
+    v1::GetModelRequest request;
+    request.set_name("nobody");
+    v1::GetModelResponse response;
+    EXPECT_EQ(stub->GetModel(&context, request, &response).error_code(),
+              grpc::StatusCode::NOT_FOUND);
+  }
+  // An answer may come before its line.
+  server.server.reset();
+  const std::string log = testing::internal::GetCapturedStderr();
+  size_t lines = 0;
+  for (size_t at = log.find("method=GetModel model=nobody ");
+       at != std::string::npos;
+       at = log.find("method=GetModel model=nobody ", at + 1)) {
+    ++lines;
+  }
+  EXPECT_LE(lines, LogLimit::kLinesMax);
+  EXPECT_GT(lines, 0u);
 }
 
 TEST(CallLogTest, CallsOnlyTheServersOwnFaultsErrors) {
