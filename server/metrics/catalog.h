@@ -89,7 +89,7 @@ inline constexpr MetricRow kActivationUsedBytes = {
 inline constexpr MetricRow kActivationLimitBytes = {
     "ferry_activation_limit_bytes",
     MetricType::kGauge,
-    "The most of it, --activation-bytes-max.",
+    "The limit of ferry_activation_used_bytes: --activation-bytes-max.",
     {}};
 inline constexpr MetricRow kDeviceCapacityBytes = {
     "ferry_device_capacity_bytes",

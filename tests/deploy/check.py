@@ -3,8 +3,9 @@
     .venv-models/bin/python tests/deploy/check.py
 
 Every fault is printed on one line; the exit code says whether there was one. Metrics are those of server/metrics/catalog.h, in
-the tests of the rules too; configuration keys those that build/release/ferryd --help lists, when it is built. Manifests are
-rendered as kustomize does (see kustomize.py beside this file) and validated strictly, without a cluster.
+the tests of the rules too; configuration keys those that build/release/ferryd --help lists, when it is built; what
+docs/deployment.md prints is held by pages_check.py. Manifests are rendered as kustomize does (see kustomize.py beside this file)
+and validated strictly, without a cluster.
 """
 
 import json
@@ -19,7 +20,9 @@ from pathlib import Path
 import kubernetes_validate
 import yaml
 
+import catalog
 import kustomize
+import pages_check
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES_VERSIONS = ("1.29", "1.34")
@@ -31,8 +34,6 @@ OWN = "its own"
 OWN_GIB_MIN = 1
 HISTOGRAM_SUFFIXES = ("_bucket", "_sum", "_count")
 
-ROW = re.compile(r'MetricRow k\w+ = \{\s*"(ferry_\w+)",\s*MetricType::k(\w+),\s*((?:"[^"]*"\s*)+),\s*'
-                 r'\{([^}]*)\}(?:,\s*Buckets::k(\w+))?')
 NAME = re.compile(r"\bferry_\w+")
 RECORDED = re.compile(r"\bferry:\w[\w:]*")
 GROUPING = re.compile(r"\b(?:by|without) \(([^)]*)\)")
@@ -67,11 +68,10 @@ def catalogue():
     """{exported name: its Metric}: a histogram exports three."""
     bounds = dict(re.findall(r"k(\w+)Bounds = \{([^}]*)\}", (ROOT / "server/metrics/catalog.cc").read_text()))
     exported = {}
-    for name, kind, help_text, labels, buckets in ROW.findall((ROOT / "server/metrics/catalog.h").read_text()):
-        help_text = "".join(re.findall(r'"([^"]*)"', help_text))
-        for suffix in HISTOGRAM_SUFFIXES if kind == "Histogram" else ("",):
-            of_suffix = {float(bound) for bound in bounds[buckets].split(",")} if suffix == "_bucket" else set()
-            exported[name + suffix] = Metric(help_text, set(re.findall(r'"(\w+)"', labels)), of_suffix)
+    for row in catalog.rows():
+        for suffix in HISTOGRAM_SUFFIXES if row.kind == "Histogram" else ("",):
+            of_suffix = {float(bound) for bound in bounds[row.buckets].split(",")} if suffix == "_bucket" else set()
+            exported[row.name + suffix] = Metric(row.help, set(row.labels), of_suffix)
     return exported
 
 
@@ -258,7 +258,7 @@ def main():
     faults = []
     metrics = catalogue()
     if len(metrics) < 10:
-        faults.append("server/metrics/catalog.h: its rows are no longer read by this test; see ROW")
+        faults.append("server/metrics/catalog.h: its rows are no longer read; see tests/deploy/catalog.py")
     check_rules(metrics, faults)
     check_rule_tests(metrics, faults)
     check_dashboard(metrics, faults)
@@ -266,6 +266,7 @@ def main():
     check_configurations(faults)
     check_memory(faults)
     check_unit(faults)
+    faults.extend(pages_check.faults())
     for fault in faults:
         print(fault)
     print(f"deploy: {len(faults)} faults, {len(metrics)} metric names known")
