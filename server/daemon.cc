@@ -246,11 +246,11 @@ void Daemon::LoadConfigured(std::function<void(absl::Status)> done) {
       continue;
     }
     rooms.tickets.push_back(
-        rooms.mover->Load({.name = load.name,
-                           .path = load.path,
-                           .version = 0,
-                           .destination = *std::move(destination)},
-                          ended));
+        rooms.mover->Ask({.kind = MoveKind::kLoad,
+                          .model = {.name = load.name},
+                          .path = load.path,
+                          .destination = *std::move(destination)},
+                         ended));
   }
 }
 
@@ -331,12 +331,12 @@ void Daemon::Rooms::CollectModels(GaugeSink& sink) const {
   std::array<int, kStates.size()> in_state{};
   for (const ModelSnapshot& model : table.List()) {
     ++in_state[static_cast<size_t>(model.state)];
-    sink.Set(kQueueRequests, {model.name},
+    sink.Set(kQueueRequests, {model.id.name},
              static_cast<double>(model.queued_requests));
-    sink.Set(kModelActivationPeakBytes, {model.name},
+    sink.Set(kModelActivationPeakBytes, {model.id.name},
              static_cast<double>(model.activation_peak_bytes));
     for (const auto& [device, size_bytes] : model.bytes) {
-      sink.Set(kModelBytes, {model.name, device.ToString()},
+      sink.Set(kModelBytes, {model.id.name, device.ToString()},
                static_cast<double>(size_bytes));
     }
   }

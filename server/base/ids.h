@@ -12,6 +12,7 @@
 #ifndef SERVER_BASE_IDS_H_
 #define SERVER_BASE_IDS_H_
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -24,6 +25,15 @@ namespace ferry {
 
 inline constexpr size_t kModelNameLengthMax = 128;
 inline constexpr size_t kShownLengthMax = 64;
+
+// A model: one version of what goes by a name. Version 0 is "whichever", as the
+// text beside it says.
+struct ModelId {
+  std::string name;
+  int64_t version = 0;
+
+  auto operator<=>(const ModelId&) const = default;
+};
 
 absl::Status CheckModelName(std::string_view name);
 

@@ -49,6 +49,8 @@ struct DeviceId {
   auto operator<=>(const DeviceId&) const = default;
 };
 
+inline constexpr DeviceId kCpu{DeviceKind::kCpu, 0};
+
 class Device {
  public:
   static constexpr uint64_t kAlignmentBytes = 4096;

@@ -1,5 +1,5 @@
 // A ModelRecord is everything the table knows of one model. For the table and
-// the mover only.
+// its MoveClaims only.
 //
 // LoadedModel is what a load makes and never changes after; the rest of the
 // record is small facts, read and changed under the table's mutex.
@@ -46,30 +46,27 @@ struct LoadedModel {
 
 // What others may see and do of a move while it is under way.
 struct MoveMark {
-  std::vector<std::string> from;
-  std::vector<std::string> to;
+  std::vector<Place> from;
+  std::vector<Place> to;  // Empty: not chosen yet.
   absl::Time started_at;
   std::atomic<MoveStep> step{MoveStep::kQueue};
   std::atomic<uint64_t> done_bytes{0};
   std::atomic<uint64_t> total_bytes{0};
 
-  // No mover has it: it waits for requests to end. Under the table's mutex.
-  bool parked = false;
-  std::function<void()>
-      resume;  // Gives it to a mover again. Takes a leaf lock.
+  // Goes on with the move after requests have ended. Takes a leaf lock.
+  std::function<void()> resume;
 };
 
 struct ModelRecord {
   static constexpr double kNotRun = std::numeric_limits<double>::infinity();
 
-  std::string name;
-  int64_t version = 0;
+  ModelId id;  // Version 0 until it is loaded.
   std::string path;
 
   std::unique_ptr<LoadedModel> loaded;  // Null: nothing in memory.
   std::vector<std::unique_ptr<Residence>> residences;
 
-  MoveMark* move = nullptr;  // Owned by the mover, until the move's end.
+  MoveMark* move = nullptr;  // The MoveClaim's, until its end.
   bool leaving = false;      // Takes no new requests.
   // A stateful model's state is on its way: nothing of it starts. Set with the
   // lock, read and ended without.
@@ -93,7 +90,7 @@ struct ModelRecord {
   std::vector<std::pair<DeviceId, uint64_t>> BytesByDevice() const {
     if (loaded == nullptr) return {};
     std::vector<std::pair<DeviceId, uint64_t>> bytes = {
-        {DeviceId{}, loaded->host.lease_bytes()}};
+        {kCpu, loaded->host.lease_bytes()}};
     for (const auto& residence : residences) {
       const auto& weights = residence->weights;
       const auto& state = residence->state;

@@ -20,7 +20,8 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 
-#include "server/devices/device.h"
+#include "server/base/ids.h"
+#include "server/devices/place.h"
 #include "server/executors/signature.h"
 
 namespace ferry {
@@ -56,8 +57,8 @@ inline constexpr int kMoveSteps = 7;
 std::string_view StepName(MoveStep step);  // "copy"
 
 struct MoveProgress {
-  std::vector<std::string> from;  // "disk", or devices.
-  std::vector<std::string> to;
+  std::vector<Place> from;
+  std::vector<Place> to;  // Empty: not chosen yet.
   MoveStep step = MoveStep::kQueue;
   uint64_t done_bytes = 0;
   uint64_t total_bytes = 0;
@@ -65,9 +66,9 @@ struct MoveProgress {
 };
 
 struct MoveReport {
-  std::string model;
-  std::vector<std::string> from;  // "disk", or devices.
-  std::vector<std::string> to;
+  ModelId model;
+  std::vector<Place> from;
+  std::vector<Place> to;                  // Empty: never chosen.
   uint64_t size_bytes = 0;                // Copied, over all hops.
   absl::Duration steps[kMoveSteps] = {};  // By MoveStep.
   absl::Duration total;
@@ -80,8 +81,7 @@ struct MoveReport {
 };
 
 struct ModelSnapshot {
-  std::string name;
-  int64_t version = 0;
+  ModelId id;  // Version 0: none has been loaded.
   ModelState state = ModelState::kCold;
   std::string path;
   std::vector<DeviceId> serving_on;

@@ -4,24 +4,17 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
-#include "server/base/absl_view.h"
-#include "server/base/ids.h"
 #include "server/base/invariant.h"
 #include "server/base/status_macros.h"
+#include "server/registry/check_move.h"
 #include "server/registry/declared_shapes.h"
 #include "server/registry/exemplar.h"
 #include "server/registry/model_record.h"
 
 namespace ferry {
 namespace {
-
-std::string Quoted(std::string_view name) {
-  return absl::StrCat("model \"", absl::CEscape(AbslView(name.substr(0, 128))),
-                      "\"");
-}
 
 // Whether an answer has these outputs and no others: not when it is, or may be,
 // a dict, whose entries are outputs.
@@ -40,7 +33,7 @@ ModelTable::ModelTable(Options options) : options_(std::move(options)) {}
 
 ModelTable::~ModelTable() {
   MutexLock lock(mutex_);
-  for (const auto& [name, record] : records_) {
+  for (const auto& [id, record] : records_) {
     INVARIANT(record->admissions == 0 && record->pins == 0);
     INVARIANT(record->move == nullptr);
   }
@@ -50,29 +43,28 @@ ModelTable::~ModelTable() {
 
 absl::StatusOr<ModelRecord*> ModelTable::FindServing(std::string_view name,
                                                      int64_t version) const {
-  const auto found = records_.find(AbslView(name));
-  if (found == records_.end()) {
-    return absl::NotFoundError(absl::StrCat(
-        Quoted(name), ": there is no such model here; LoadModel loads one"));
+  ModelRecord* const record = Find(name);
+  if (record == nullptr) {
+    return absl::NotFoundError(
+        absl::StrCat(QuotedModel(name),
+                     ": there is no such model here; LoadModel loads one"));
   }
-  ModelRecord* record = found->second.get();
   if (record->leaving) {
     return absl::FailedPreconditionError(
-        absl::StrCat(Quoted(name), ": it is being unloaded"));
+        absl::StrCat(QuotedModel(name), ": it is being unloaded"));
   }
   if (record->residences.empty()) {
     const bool loading = record->move != nullptr;
     return absl::FailedPreconditionError(absl::StrCat(
-        Quoted(name), loading ? ": it is still loading" : ": it is not loaded",
+        QuotedModel(name),
+        loading ? ": it is still loading" : ": it is not loaded",
         record->last_error.empty()
             ? ""
             : absl::StrCat("; the last load failed: ", record->last_error)));
   }
   if (Serving(*record).empty()) return WhyNowhere(*record);
-  if (version != 0 && version != record->version) {
-    return absl::NotFoundError(absl::StrCat(Quoted(name), ": version ", version,
-                                            " is not loaded; version ",
-                                            record->version, " is"));
+  if (version != 0 && version != record->id.version) {
+    return NoSuchVersion(record->id, version);
   }
   return record;
 }
@@ -84,12 +76,12 @@ absl::StatusOr<ModelTable::Admission> ModelTable::Admit(std::string_view name,
   ASSIGN_OR_RETURN(ModelRecord * record, FindServing(name, version));
   if (record->admissions >= options_.requests_max) {
     return absl::ResourceExhaustedError(
-        absl::StrCat(Quoted(name), ": its queue is full with ",
+        absl::StrCat(QuotedModel(name), ": its queue is full with ",
                      record->admissions, " requests; try again later"));
   }
   if (size_bytes > options_.request_bytes_max - record->admitted_bytes) {
     return absl::ResourceExhaustedError(absl::StrCat(
-        Quoted(name), ": its ", record->admissions, " requests take ",
+        QuotedModel(name), ": its ", record->admissions, " requests take ",
         record->admitted_bytes, " bytes, this one would take ", size_bytes,
         " more, and a model's may take ", options_.request_bytes_max,
         record->admissions == 0 ? "; send less" : "; try again later"));
@@ -111,11 +103,11 @@ ModelTable::Pin ModelTable::PinOn(const Admission& admission, DeviceId device) {
     pin.table_ = this;
     pin.record_ = record;
     pin.residence_ = residence.get();
-    pin.version_ = record->version;
+    pin.version_ = record->id.version;
     pin.wants_exemplar_ = !record->learned;
     break;
   }
-  if (!pin && device == DeviceId{}) {
+  if (!pin && device == kCpu) {
     // A run that ended after its Residence was retired has told its time.
     record->recent_run_seconds = ModelRecord::kNotRun;
   }
@@ -138,7 +130,7 @@ void ModelTable::Learn(const Pin& pin, absl::Duration run,
     record.exemplar = std::move(exemplar);
     record.signature = std::move(signature);
   }
-  NotifyChanged(pin.record_->name);
+  NotifyChanged(pin.record_->id.name);
 }
 
 void ModelTable::Unpin(ModelRecord* record, Residence* residence) {
@@ -156,42 +148,48 @@ void ModelTable::Release(ModelRecord* record, uint64_t size_bytes) {
 }
 
 void ModelTable::Resume(const ModelRecord& record) {
-  if (record.move == nullptr || !record.move->parked) return;
-  record.move->parked = false;
-  record.move->resume();
+  if (record.move != nullptr) record.move->resume();
 }
 
 bool ModelTable::Knows(std::string_view name) const {
   MutexLock lock(mutex_);
-  return records_.contains(AbslView(name));
+  return Find(name) != nullptr;
 }
 
-absl::StatusOr<ModelSnapshot> ModelTable::Get(std::string_view name) const {
+ModelRecord* ModelTable::Find(std::string_view name, int64_t version) const {
+  const auto found = records_.lower_bound(ById::Key{name, version});
+  if (found == records_.end() || found->first.name != name) return nullptr;
+  if (version != 0 && found->first.version != version) return nullptr;
+  return found->second.get();
+}
+
+absl::StatusOr<ModelSnapshot> ModelTable::Get(std::string_view name,
+                                              int64_t version) const {
   MutexLock lock(mutex_);
-  const auto found = records_.find(AbslView(name));
-  if (found == records_.end()) {
-    return absl::NotFoundError(
-        absl::StrCat(Quoted(name), ": there is no such model here"));
+  if (const ModelRecord* record = Find(name, version)) {
+    return SnapshotOf(*record);
   }
-  return SnapshotOf(*found->second);
+  if (const ModelRecord* other = Find(name)) {
+    return NoSuchVersion(other->id, version);
+  }
+  return absl::NotFoundError(
+      absl::StrCat(QuotedModel(name), ": there is no such model here"));
 }
 
 std::vector<ModelSnapshot> ModelTable::List() const {
   std::vector<ModelSnapshot> models;
   {
     MutexLock lock(mutex_);
-    for (const auto& [name, record] : records_) {
+    for (const auto& [id, record] : records_) {
       models.push_back(SnapshotOf(*record));
     }
   }
-  std::ranges::sort(models, {}, &ModelSnapshot::name);
   return models;
 }
 
 ModelSnapshot ModelTable::SnapshotOf(const ModelRecord& record) const {
   ModelSnapshot snapshot;
-  snapshot.name = record.name;
-  snapshot.version = record.version;
+  snapshot.id = record.id;
   for (const DeviceId device : Serving(record)) {
     snapshot.serving_on.push_back(device);
   }
@@ -220,27 +218,6 @@ ModelSnapshot ModelTable::SnapshotOf(const ModelRecord& record) const {
   snapshot.loaded_at = record.loaded_at;
   snapshot.queued_requests = record.admissions - record.pins;
   return snapshot;
-}
-
-std::vector<MoveReport> ModelTable::Moves() const {
-  MutexLock lock(mutex_);
-  std::vector<MoveReport> moves;
-  moves.reserve(reports_.size());
-  for (size_t i = 0; i < reports_.size(); ++i) {
-    const size_t newest = reports_next_ + reports_.size() - 1 - i;
-    moves.push_back(reports_[newest % reports_.size()]);
-  }
-  return moves;
-}
-
-void ModelTable::KeepReport(MoveReport report) {
-  MutexLock lock(mutex_);
-  if (reports_.size() < kMovesKept) {
-    reports_.push_back(std::move(report));  // reports_next_ stays 0.
-    return;
-  }
-  reports_[reports_next_] = std::move(report);
-  reports_next_ = (reports_next_ + 1) % kMovesKept;
 }
 
 ModelTable::Watch ModelTable::WatchChanges(
@@ -287,10 +264,10 @@ ModelTable::Admission::~Admission() {
 }
 
 const std::string& ModelTable::Admission::model() const {
-  return record_->name;
+  return record_->id.name;
 }
 
-int64_t ModelTable::Admission::version() const { return record_->version; }
+int64_t ModelTable::Admission::version() const { return record_->id.version; }
 
 absl::Duration ModelTable::Admission::recent_run() const {
   if (record_ == nullptr) return absl::InfiniteDuration();
@@ -305,8 +282,9 @@ absl::Status ModelTable::Pin::CheckInputs(
     std::span<const NamedValue> inputs) const {
   const absl::Status checked = CheckShapes(record_->loaded->declared, inputs);
   if (checked.ok()) return checked;
-  return absl::Status(checked.code(), absl::StrCat(Quoted(record_->name), ": ",
-                                                   checked.message()));
+  return absl::Status(
+      checked.code(),
+      absl::StrCat(QuotedModel(record_->id.name), ": ", checked.message()));
 }
 
 absl::Status ModelTable::Pin::CheckOutputs(
@@ -333,7 +311,7 @@ absl::Status ModelTable::Pin::Explain(std::span<const NamedValue> inputs,
                                       const absl::Status& failed) const {
   if (absl::IsResourceExhausted(failed)) {
     return absl::ResourceExhaustedError(
-        absl::StrCat(Quoted(record_->name), ": ", failed.message()));
+        absl::StrCat(QuotedModel(record_->id.name), ": ", failed.message()));
   }
   if (!absl::IsInternal(failed) || !table_->AskHealth(instance().device())) {
     return failed;
@@ -347,7 +325,7 @@ absl::Status ModelTable::Pin::Explain(std::span<const NamedValue> inputs,
   if (absl::IsInternal(explained)) return failed;
   return absl::Status(
       explained.code(),
-      absl::StrCat(Quoted(record_->name), ": ", explained.message()));
+      absl::StrCat(QuotedModel(record_->id.name), ": ", explained.message()));
 }
 
 void ModelTable::Pin::RanFor(absl::Duration run) const {

@@ -22,9 +22,8 @@
 //           RESOURCE_EXHAUSTED its queue is full.
 // Limits:   Options::models_max models, Options::requests_max admitted requests
 //           a model and Options::request_bytes_max of memory that they take,
-//           kMovesKept reports, kExemplarBytesMax and kExemplarRunMax a
-//           remembered input, kShapesMax shapes learned of its inputs, and of
-//           its outputs.
+//           kExemplarBytesMax and kExemplarRunMax a remembered input,
+//           kShapesMax shapes learned of its inputs, and of its outputs.
 
 #ifndef SERVER_REGISTRY_MODEL_TABLE_H_
 #define SERVER_REGISTRY_MODEL_TABLE_H_
@@ -39,12 +38,12 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
+#include "server/base/ids.h"
 #include "server/base/mutex.h"
 #include "server/devices/device.h"
 #include "server/executors/instance.h"
@@ -54,11 +53,14 @@
 
 namespace ferry {
 
-struct ModelRecord;  // model_record.h; for the mover.
+class MoveClaim;     // move_claim.h
+struct ModelRecord;  // model_record.h
+struct MoveFacts;    // check_move.h
+struct MoveRequest;  // check_move.h
+struct MoveStart;    // move_claim.h
 
 class ModelTable {
  public:
-  static constexpr size_t kMovesKept = 256;
   static constexpr uint64_t kExemplarBytesMax = uint64_t{4} << 20;
   static constexpr absl::Duration kExemplarRunMax = absl::Seconds(1);
   // One run that a busy machine drew out says little about the next.
@@ -181,9 +183,10 @@ class ModelTable {
   bool HasStranded() const;
 
   bool Knows(std::string_view name) const;
-  absl::StatusOr<ModelSnapshot> Get(std::string_view name) const;
+  // `version` 0: the one that is there.
+  absl::StatusOr<ModelSnapshot> Get(std::string_view name,
+                                    int64_t version = 0) const;
   std::vector<ModelSnapshot> List() const;  // By name.
-  std::vector<MoveReport> Moves() const;    // Newest first.
 
   // `changed` is called with a model's name after each change of it, and some
   // ten times a second while it moves: from any thread, one at a time; it
@@ -202,8 +205,26 @@ class ModelTable {
   };
   Watch WatchChanges(std::function<void(std::string_view name)> changed);
 
+  // For the mover: claims the model of a move, as CheckMove says, or says that
+  // there is nothing to do. RESOURCE_EXHAUSTED when models_max are known.
+  absl::StatusOr<MoveStart> BeginMove(const MoveRequest& request,
+                                      std::function<void()> resume);
+  // INVARIANT: no move and no admission is left.
+  void Clear();
+
  private:
-  friend class Mover;
+  friend class MoveClaim;  // How the table is edited.
+
+  // By name, then version; looked up without making a ModelId.
+  struct ById {
+    using is_transparent = void;
+    using Key = std::pair<std::string_view, int64_t>;
+    static Key KeyOf(const ModelId& id) { return {id.name, id.version}; }
+    static Key KeyOf(const Key& key) { return key; }
+    bool operator()(const auto& a, const auto& b) const {
+      return KeyOf(a) < KeyOf(b);
+    }
+  };
 
   void Release(ModelRecord* record,
                uint64_t size_bytes);  // An admission's end.
@@ -213,8 +234,19 @@ class ModelTable {
   void Unwatch(int64_t key);
   // Without mutex_.
   void NotifyChanged(std::string_view name);
+  // Of this name, in this version, or 0: in any. Null when there is none.
+  ModelRecord* Find(std::string_view name, int64_t version = 0) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The version that it was loaded in is known.
+  void Rekey(ModelRecord& record, int64_t version)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::unique_ptr<ModelRecord> Forget(const ModelRecord& record)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A new record; `forgotten` is the model that made room, if one had to.
+  absl::StatusOr<ModelRecord*> Add(const std::string& name,
+                                   std::unique_ptr<ModelRecord>& forgotten)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Damaged(ModelRecord& record, Residence& residence, size_t chunk);
-  void KeepReport(MoveReport report);
   bool Serves(const Residence& residence) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Where it serves: its Residences but those that are damaged or on devices
@@ -222,6 +254,8 @@ class ModelTable {
   Devices Serving(const ModelRecord& record) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status WhyNowhere(const ModelRecord& record) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  MoveFacts FactsOf(const ModelRecord& record) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   ModelSnapshot SnapshotOf(const ModelRecord& record) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -238,13 +272,11 @@ class ModelTable {
   int64_t next_watch_ ABSL_GUARDED_BY(watch_mutex_) = 1;
 
   mutable Mutex mutex_;
-  absl::flat_hash_map<std::string, std::unique_ptr<ModelRecord>> records_
+  std::map<ModelId, std::unique_ptr<ModelRecord>, ById> records_
       ABSL_GUARDED_BY(mutex_);
   // Devices that have failed, and how. None is ever taken out: a GPU's errors
   // stay with its context for the life of the process.
   std::map<DeviceId, absl::Status> lost_ ABSL_GUARDED_BY(mutex_);
-  std::vector<MoveReport> reports_ ABSL_GUARDED_BY(mutex_);  // A ring.
-  size_t reports_next_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace ferry

@@ -45,12 +45,12 @@ absl::Status ModelTable::WhyNowhere(const ModelRecord& record) const {
                     lost->second.message());
   }
   if (reasons.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("model \"", record.name, "\": no device serves it now"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "model \"", record.id.name, "\": no device serves it now"));
   }
   return absl::UnavailableError(absl::StrCat(
-      "model \"", record.name, "\": no device that serves it works: ", reasons,
-      "; MigrateModel carries it to another"));
+      "model \"", record.id.name, "\": no device that serves it works: ",
+      reasons, "; MigrateModel carries it to another"));
 }
 
 bool ModelTable::AskHealth(const Device& device) {
@@ -60,11 +60,11 @@ bool ModelTable::AskHealth(const Device& device) {
   {
     MutexLock lock(mutex_);
     if (!lost_.emplace(device.id(), health).second) return false;
-    for (const auto& [name, record] : records_) {
+    for (const auto& [id, record] : records_) {
       if (std::ranges::any_of(record->residences, [&](const auto& residence) {
             return residence->device == device.id();
           })) {
-        names.push_back(name);
+        names.push_back(id.name);
       }
     }
   }
@@ -112,7 +112,7 @@ void ModelTable::Audit(const Pin& pin) {
 void ModelTable::Damaged(ModelRecord& record, Residence& residence,
                          size_t chunk) {
   const absl::Status damage = absl::DataLossError(absl::StrCat(
-      "model \"", record.name, "\": its weights on ",
+      "model \"", record.id.name, "\": its weights on ",
       residence.device.ToString(), " are no longer those of its file: bytes ",
       record.loaded->plan.chunks[chunk].offset_bytes, " to ",
       record.loaded->plan.chunks[chunk].offset_bytes +
@@ -126,7 +126,7 @@ void ModelTable::Damaged(ModelRecord& record, Residence& residence,
     record.last_error = std::string(damage.message());
   }
   if (options_.damaged) options_.damaged(residence.device, damage);
-  NotifyChanged(record.name);
+  NotifyChanged(record.id.name);
 }
 
 }  // namespace ferry

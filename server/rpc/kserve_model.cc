@@ -107,8 +107,8 @@ void EncodeKServeMetadata(const ModelSnapshot& model,
                           inference::ModelMetadataResponse& response) {
   INVARIANT(model.signature != nullptr);
   const Signature& signature = *model.signature;
-  response.set_name(model.name);
-  response.add_versions(absl::StrCat(model.version));
+  response.set_name(model.id.name);
+  response.add_versions(absl::StrCat(model.id.version));
   response.set_platform(kPlatform);
   for (const TensorShape& tensor : Inputs(signature)) {
     EncodeTensor(tensor, *response.add_inputs());
@@ -122,12 +122,12 @@ void EncodeKServeConfig(const ModelSnapshot& model,
                         inference::ModelConfig& config) {
   INVARIANT(model.signature != nullptr);
   const Signature& signature = *model.signature;
-  config.set_name(model.name);
+  config.set_name(model.id.name);
   config.set_platform(kPlatform);
   config.set_backend(kBackend);
   config.set_max_batch_size(0);
   config.mutable_version_policy()->mutable_specific()->add_versions(
-      model.version);
+      model.id.version);
   config.mutable_model_transaction_policy()->set_decoupled(false);
   for (const TensorShape& tensor : Inputs(signature)) {
     inference::ModelInput& input = *config.add_input();

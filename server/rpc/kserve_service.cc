@@ -49,10 +49,10 @@ absl::StatusOr<ModelSnapshot> FindModel(const ModelTable& table,
     ASSIGN_OR_RETURN(wanted, ParseVersion(version));
   }
   ASSIGN_OR_RETURN(ModelSnapshot model, table.Get(name));
-  if (wanted != 0 && wanted != model.version) {
+  if (wanted != 0 && wanted != model.id.version) {
     return absl::NotFoundError(absl::StrCat("model ", Shown(name), ": version ",
                                             wanted, " is not here; version ",
-                                            model.version, " is"));
+                                            model.id.version, " is"));
   }
   return model;
 }

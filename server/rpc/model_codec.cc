@@ -1,8 +1,12 @@
 #include "server/rpc/model_codec.h"
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
+
+#include "server/registry/move_record.h"
 
 namespace ferry {
 namespace {
@@ -63,9 +67,14 @@ void EncodeSignature(const Signature& signature, v1::Signature& message) {
                                      signature.host_inputs.end());
 }
 
+void EncodePlaces(const std::vector<Place>& places,
+                  google::protobuf::RepeatedPtrField<std::string>& names) {
+  for (std::string& name : PlaceNames(places)) *names.Add() = std::move(name);
+}
+
 void EncodeProgress(const MoveProgress& move, v1::MoveProgress& message) {
-  message.mutable_from()->Add(move.from.begin(), move.from.end());
-  message.mutable_to()->Add(move.to.begin(), move.to.end());
+  EncodePlaces(move.from, *message.mutable_from());
+  EncodePlaces(move.to, *message.mutable_to());
   message.set_step(std::string(StepName(move.step)));
   message.set_done_bytes(move.done_bytes);
   message.set_total_bytes(move.total_bytes);
@@ -75,8 +84,8 @@ void EncodeProgress(const MoveProgress& move, v1::MoveProgress& message) {
 }  // namespace
 
 void EncodeModel(const ModelSnapshot& model, v1::Model& message) {
-  message.set_name(model.name);
-  message.set_version(model.version);
+  message.set_name(model.id.name);
+  message.set_version(model.id.version);
   message.set_state(
       static_cast<v1::ModelState>(static_cast<int>(model.state) + 1));
   message.set_path(model.path);
@@ -106,9 +115,10 @@ void EncodeReport(const MoveReport& report, v1::MoveReport& message) {
   const auto step = [&](MoveStep step) {
     return report.steps[static_cast<int>(step)];
   };
-  message.set_model(report.model);
-  message.mutable_from()->Add(report.from.begin(), report.from.end());
-  message.mutable_to()->Add(report.to.begin(), report.to.end());
+  message.set_model(report.model.name);
+  message.set_version(report.model.version);
+  EncodePlaces(report.from, *message.mutable_from());
+  EncodePlaces(report.to, *message.mutable_to());
   message.set_size_bytes(report.size_bytes);
   EncodeDuration(step(MoveStep::kDecide), *message.mutable_decide());
   EncodeDuration(step(MoveStep::kQueue), *message.mutable_queue());

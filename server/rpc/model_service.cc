@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 
+#include "server/base/absl_view.h"
 #include "server/base/ids.h"
 #include "server/base/status_macros.h"
 #include "server/rpc/call_log.h"
@@ -26,20 +28,18 @@ absl::StatusOr<Destination> ParseDestination(
   return Destination::Parse({devices.begin(), devices.end()});
 }
 
-absl::StatusOr<LoadSpec> ParseLoad(const v1::LoadModelRequest& request) {
+// Of a request that names a model. `zero` says what version 0 is.
+absl::StatusOr<ModelId> ParseModel(const auto& request, std::string_view zero) {
   RETURN_IF_ERROR(CheckModelName(request.name()));
   if (request.version() < 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("version ", request.version(),
-                     ": must be positive, or 0 for the highest there is"));
+                     ": must be positive, or 0 for ", AbslView(zero)));
   }
-  ASSIGN_OR_RETURN(Destination destination,
-                   ParseDestination(request.devices()));
-  return LoadSpec{.name = request.name(),
-                  .path = request.path(),
-                  .version = request.version(),
-                  .destination = std::move(destination)};
+  return ModelId{.name = request.name(), .version = request.version()};
 }
+constexpr std::string_view kHighest = "the highest there is";
+constexpr std::string_view kThere = "the one that is loaded";
 
 // Writes a LoadModelResponse or a MigrateModelResponse.
 template <typename Response>
@@ -85,13 +85,20 @@ ModelService::Unary* ModelService::LoadModel(Context* context,
                                              const Bytes* request,
                                              Bytes* response) {
   v1::LoadModelRequest asked;
-  const absl::Status read = ReadRequest(request, asked);
-  absl::StatusOr<LoadSpec> spec = read.ok() ? ParseLoad(asked) : read;
+  absl::Status checked = ReadRequest(request, asked);
+  absl::StatusOr<ModelId> model = ParseModel(asked, kHighest);
+  absl::StatusOr<Destination> destination = ParseDestination(asked.devices());
+  checked.Update(model.status());
+  checked.Update(destination.status());
   auto* call = new MoveCall("LoadModel", asked.name(),
                             EncodeInto<v1::LoadModelResponse>(response),
                             *context, rooms_.calls);
-  call->Start(spec.status(), [&](MoveDone done) {
-    return rooms_.mover.Load(*std::move(spec), std::move(done));
+  call->Start(checked, [&](MoveDone done) {
+    return rooms_.mover.Ask({.kind = MoveKind::kLoad,
+                             .model = *std::move(model),
+                             .path = asked.path(),
+                             .destination = *std::move(destination)},
+                            std::move(done));
   });
   return call;
 }
@@ -101,7 +108,8 @@ ModelService::Unary* ModelService::UnloadModel(Context* context,
                                                Bytes* response) {
   v1::UnloadModelRequest asked;
   absl::Status checked = ReadRequest(request, asked);
-  if (checked.ok()) checked = CheckModelName(asked.name());
+  absl::StatusOr<ModelId> model = ParseModel(asked, kThere);
+  checked.Update(model.status());
   auto* call = new MoveCall(
       "UnloadModel", asked.name(),
       [response](const MoveOutcome& outcome) {
@@ -109,7 +117,9 @@ ModelService::Unary* ModelService::UnloadModel(Context* context,
       },
       *context, rooms_.calls);
   call->Start(checked, [&](MoveDone done) {
-    return rooms_.mover.Unload(asked.name(), std::move(done));
+    return rooms_.mover.Ask(
+        {.kind = MoveKind::kUnload, .model = *std::move(model)},
+        std::move(done));
   });
   return call;
 }
@@ -119,15 +129,18 @@ ModelService::Unary* ModelService::MigrateModel(Context* context,
                                                 Bytes* response) {
   v1::MigrateModelRequest asked;
   absl::Status checked = ReadRequest(request, asked);
-  if (checked.ok()) checked = CheckModelName(asked.name());
+  absl::StatusOr<ModelId> model = ParseModel(asked, kThere);
+  checked.Update(model.status());
   absl::StatusOr<Destination> destination = ParseDestination(asked.devices());
   checked.Update(destination.status());
   auto* call = new MoveCall("MigrateModel", asked.name(),
                             EncodeInto<v1::MigrateModelResponse>(response),
                             *context, rooms_.calls);
   call->Start(checked, [&](MoveDone done) {
-    return rooms_.mover.Migrate(asked.name(), *std::move(destination),
-                                std::move(done));
+    return rooms_.mover.Ask({.kind = MoveKind::kMigrate,
+                             .model = *std::move(model),
+                             .destination = *std::move(destination)},
+                            std::move(done));
   });
   return call;
 }
@@ -137,10 +150,12 @@ ModelService::Unary* ModelService::GetModel(Context* context,
                                             Bytes* response) {
   v1::GetModelRequest asked;
   absl::Status status = ReadRequest(request, asked);
-  if (status.ok()) status = CheckModelName(asked.name());
+  const absl::StatusOr<ModelId> id = ParseModel(asked, kThere);
+  status.Update(id.status());
   v1::GetModelResponse answer;
   if (status.ok()) {
-    const absl::StatusOr<ModelSnapshot> model = rooms_.table.Get(asked.name());
+    const absl::StatusOr<ModelSnapshot> model =
+        rooms_.table.Get(id->name, id->version);
     status = model.status();
     if (status.ok()) EncodeModel(*model, *answer.mutable_model());
   }
@@ -193,7 +208,7 @@ ModelService::Unary* ModelService::ListDevices(Context* context, const Bytes*,
     EncodeDevice(*device, rooms_, message);
     for (const ModelSnapshot& model : models) {
       if (std::ranges::count(model.serving_on, device->id()) != 0) {
-        message.add_models(model.name);
+        message.add_models(model.id.name);
       }
     }
   }
@@ -215,8 +230,8 @@ ModelService::Unary* ModelService::ListMoves(Context* context,
     return AnswerAtOnce("ListMoves", asked.model(), *context, checked);
   }
   v1::ListMovesResponse answer;
-  for (const MoveReport& move : rooms_.table.Moves()) {
-    if (!asked.model().empty() && move.model != asked.model()) continue;
+  for (const MoveReport& move : rooms_.mover.Moves()) {
+    if (!asked.model().empty() && move.model.name != asked.model()) continue;
     if (asked.moves_max() != 0 && answer.moves_size() >= asked.moves_max()) {
       break;
     }

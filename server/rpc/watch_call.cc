@@ -31,7 +31,7 @@ void WatchCall::Start(const absl::Status& checked, std::stop_token drain) {
       table_.WatchChanges([this](std::string_view name) { Changed(name); }));
   std::vector<ModelSnapshot> snapshot = table_.List();
   std::erase_if(snapshot, [this](const ModelSnapshot& model) {
-    return !Wants(model.name);
+    return !Wants(model.id.name);
   });
   std::ranges::reverse(snapshot);
   {
@@ -114,7 +114,7 @@ bool WatchCall::FillFromSnapshot() {
   message_.Clear();
   if (!snapshot_.empty()) {
     EncodeModel(snapshot_.back(), *message_.mutable_model());
-    shown_.insert(std::move(snapshot_.back().name));
+    shown_.insert(std::move(snapshot_.back().id.name));
     snapshot_.pop_back();
   }
   snapshot_sent_ = snapshot_.empty();

@@ -23,8 +23,6 @@
 namespace ferry {
 namespace {
 
-constexpr DeviceId kCpu{DeviceKind::kCpu, 0};
-
 // A request whose model keeps moving under it follows this often.
 constexpr int kFollowMax = 64;
 

@@ -51,7 +51,7 @@ TEST(InstanceModuleTest, PackedWeightsServeOnTheCpuOnly) {
   ASSERT_THAT(result, IsOk());
   EXPECT_TRUE(Close(result->outputs()[0].value, at::full({2, 4}, 4.0)));
 
-  const PlacedWeights on_sim = Place(*model.archive, *devices.sim0);
+  const PlacedWeights on_sim = PlaceWeights(*model.archive, *devices.sim0);
   const auto refused = model.program->Bind(*on_sim.weights);
   EXPECT_THAT(refused, StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(std::string(refused.status().message()),
@@ -66,11 +66,11 @@ TEST(InstanceModuleTest, BindingReadsNoWeight) {
   const auto program = Program::Load(*archive, nullptr, {});
   ASSERT_THAT(program, IsOk());
   // Bound first, filled afterwards.
-  const PlacedWeights weights = Place(*archive, devices.cpu);
+  const PlacedWeights weights = PlaceWeights(*archive, devices.cpu);
   std::memset(weights.weights->data(), 0, weights.weights->size_bytes());
   const auto instance = (*program)->Bind(*weights.weights);
   ASSERT_THAT(instance, IsOk());
-  const PlacedWeights filled = Place(*archive, devices.cpu);
+  const PlacedWeights filled = PlaceWeights(*archive, devices.cpu);
   std::memcpy(weights.weights->data(), filled.weights->data(),
               filled.weights->size_bytes());
   const at::Tensor x = at::full({1}, 2.0, at::kFloat);

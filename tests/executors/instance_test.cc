@@ -233,7 +233,7 @@ TEST_F(InstanceTest, StateInABakedConstantIsCarried) {
   counter.save(path);
   const ServedModel model = Serve(path, devices_.cpu, devices_);
   ASSERT_TRUE(model.program->stateful());
-  const PlacedWeights on_sim = Place(*model.archive, *devices_.sim0);
+  const PlacedWeights on_sim = PlaceWeights(*model.archive, *devices_.sim0);
   ASSERT_THAT(model.instance->Run({{Floats("x", kOnes)}}), IsOk());
   ASSERT_THAT(model.instance->Run({{Floats("x", kOnes)}}), IsOk());
 
@@ -259,7 +259,7 @@ TEST_F(InstanceTest, AStateThatCannotBeCarriedIsRefused) {
       "    self.buffer = torch.zeros([4], device=\"meta\")\n"
       "    return x + self.weight\n",
       devices_.cpu);
-  const PlacedWeights on_sim = Place(*model.archive, *devices_.sim0);
+  const PlacedWeights on_sim = PlaceWeights(*model.archive, *devices_.sim0);
   ASSERT_THAT(model.instance->Run({{Floats("x", kOnes)}}), IsOk());
   const auto moved = BindTo(*model.program, *on_sim.weights);
   const absl::Status carried = moved->instance->CarryStateFrom(*model.instance);
@@ -405,9 +405,9 @@ TEST_P(StreamTest, GoesOnBitEqualOverMoves) {
   reference.eval();
 
   const auto archive = OpenArchive(base + ".pt");
-  const PlacedWeights host = Place(*archive, devices.cpu);
-  const PlacedWeights on_sim0 = Place(*archive, *devices.sim0);
-  const PlacedWeights on_sim1 = Place(*archive, *devices.sim1);
+  const PlacedWeights host = PlaceWeights(*archive, devices.cpu);
+  const PlacedWeights on_sim0 = PlaceWeights(*archive, *devices.sim0);
+  const PlacedWeights on_sim1 = PlaceWeights(*archive, *devices.sim1);
   const auto program = Program::Load(*archive, host.weights.get(), {});
   ASSERT_THAT(program, IsOk());
   ASSERT_TRUE((*program)->stateful());

@@ -53,7 +53,7 @@ PlacedWeights TakeState(const Program& program, Device& device) {
 
 }  // namespace
 
-PlacedWeights Place(const TorchScriptArchive& archive, Device& device) {
+PlacedWeights PlaceWeights(const TorchScriptArchive& archive, Device& device) {
   PlacedWeights placed = Take(archive.layout().size_bytes, device);
   for (const ImageLayout::Span& span : archive.layout().spans) {
     std::vector<std::byte> bytes(span.size_bytes);
@@ -72,7 +72,7 @@ ServedModel Serve(const std::string& path, Device& device, Devices& devices) {
   ServedModel model;
   model.archive = OpenArchive(path);
   if (model.archive == nullptr) return model;
-  model.host = Place(*model.archive, devices.cpu);
+  model.host = PlaceWeights(*model.archive, devices.cpu);
   auto program = Program::Load(*model.archive, nullptr, {});
   if (program.ok() && *program == nullptr) {
     program = Program::Load(*model.archive, model.host.weights.get(), {});
@@ -82,7 +82,7 @@ ServedModel Serve(const std::string& path, Device& device, Devices& devices) {
   model.program = *std::move(program);
   const WeightSet* weights = model.host.weights.get();
   if (&device != &devices.cpu) {
-    model.placed = Place(*model.archive, device);
+    model.placed = PlaceWeights(*model.archive, device);
     weights = model.placed.weights.get();
   }
   model.state = TakeState(*model.program, device);

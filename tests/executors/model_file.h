@@ -42,7 +42,7 @@ struct PlacedWeights {
   std::unique_ptr<Arena> arena;
   std::unique_ptr<WeightSet> weights;
 };
-PlacedWeights Place(const TorchScriptArchive& archive, Device& device);
+PlacedWeights PlaceWeights(const TorchScriptArchive& archive, Device& device);
 
 std::unique_ptr<TorchScriptArchive> OpenArchive(const std::string& path);
 

@@ -106,7 +106,7 @@ TEST(ModuleLoaderTest, ASetStateThatNeverEndsIsCancelled) {
   SKIP_WITHOUT_MODELS();
   Devices devices;
   const auto archive = OpenArchive(ModelsFolder() + "/endless_load.pt");
-  const PlacedWeights host = Place(*archive, devices.cpu);
+  const PlacedWeights host = PlaceWeights(*archive, devices.cpu);
   const ImageRange range =
       ImageRange::Over(host.weights->data(), host.weights->size_bytes());
   std::stop_source stop;
@@ -134,7 +134,7 @@ TEST(ModuleLoaderTest, SaysWhetherTheFilesOwnCodeRan) {
   for (const auto& [name, ran] :
        {std::pair("mlp", false), std::pair("set_state", true)}) {
     const auto archive = OpenArchive(ModelsFolder() + "/" + name + ".pt");
-    const PlacedWeights host = Place(*archive, cpu);
+    const PlacedWeights host = PlaceWeights(*archive, cpu);
     const ImageRange range =
         ImageRange::Over(host.weights->data(), host.weights->size_bytes());
     const auto module = LoadModule(*archive, range, /*filled=*/true, {});

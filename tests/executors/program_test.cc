@@ -106,7 +106,7 @@ TEST(ProgramTest, KeepsOnTheHostWhatItIsTold) {
       .save(folder / "m.pt");
   Devices devices;
   const auto archive = OpenArchive(folder / "m.pt");
-  const PlacedWeights on_sim = Place(*archive, *devices.sim0);
+  const PlacedWeights on_sim = PlaceWeights(*archive, *devices.sim0);
   alignas(16) constexpr std::array<float, 4> kFour{};
   const Value four = {TensorView{.dtype = DType::kFloat32,
                                  .shape = {4},
@@ -178,7 +178,7 @@ TEST(ProgramTest, OneProgramServesAllItsReplicas) {
   const auto inputs = ToInputs((*program)->signature(), values);
   const auto golden = ReadValues(base + ".out.pt", 'o');
   for (Device* device : devices.all) {
-    const PlacedWeights weights = Place(*archive, *device);
+    const PlacedWeights weights = PlaceWeights(*archive, *device);
     const auto instance = (*program)->Bind(*weights.weights);
     ASSERT_THAT(instance, IsOk());
     EXPECT_EQ(&(*instance)->device(), device);
@@ -215,7 +215,7 @@ TEST_P(ConstantsOfOneShapeTest, AreToldApart) {
     const auto archive = OpenArchive(folder / "m.pt");
     const auto program = Program::Load(*archive, nullptr, {});
     ASSERT_THAT(program, IsOk());
-    const PlacedWeights weights = Place(*archive, *device);
+    const PlacedWeights weights = PlaceWeights(*archive, *device);
     const auto instance = *(*program)->Bind(*weights.weights);
     const auto result =
         instance->Run(ToInputs((*program)->signature(), {c10::IValue(x)}));

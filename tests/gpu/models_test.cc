@@ -43,9 +43,9 @@ void ReportMove(const std::string& model, const MoveOutcome& outcome) {
   EXPECT_TRUE(report.verified);
   Report(absl::StrFormat(
       "%-16s %s to %s: %d bytes in %s, copied at %.2f GB/s, %.2f of the link",
-      model, report.from.front(), report.to.front(), report.size_bytes,
-      absl::FormatDuration(report.total), report.bytes_per_second / 1e9,
-      report.efficiency));
+      model, report.from.front().ToString(), report.to.front().ToString(),
+      report.size_bytes, absl::FormatDuration(report.total),
+      report.bytes_per_second / 1e9, report.efficiency));
 }
 
 class ModelsTest : public testing::TestWithParam<std::string> {

@@ -206,17 +206,6 @@ TEST_F(ModelTableTest, ShowsExactBytesOnEachDevice) {
   EXPECT_EQ(model.bytes.size(), 2);  // The host copy, and sim:0's.
 }
 
-TEST_F(ModelTableTest, KeepsTheLastMovesNewestFirst) {
-  for (size_t i = 0; i < ModelTable::kMovesKept; ++i) {
-    ASSERT_THAT(pool_.Migrate("twice", {i % 2 == 0 ? "cpu" : "sim:0"}), IsOk());
-  }
-  const std::vector<MoveReport> moves = table_.Moves();
-  ASSERT_EQ(moves.size(), ModelTable::kMovesKept);
-  EXPECT_THAT(moves[0].to, ElementsAre("sim:0"));
-  EXPECT_THAT(moves[1].to, ElementsAre("cpu"));
-  EXPECT_THAT(moves.back().to, ElementsAre("cpu"));  // The load has gone.
-}
-
 TEST_F(ModelTableTest, EscapesNamesInItsMessages) {
   const auto refused = table_.Admit(std::string_view("a\0\x1b[31m", 7), 0);
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("a\\000"));

@@ -15,9 +15,11 @@ using testing::HasSubstr;
 using testing::Not;
 
 TEST(MoveRecordTest, NamesOnePlaceAndOnlyCountsSeveral) {
-  EXPECT_EQ(PlaceLabel({}), "disk");
-  EXPECT_EQ(PlaceLabel({"sim:0"}), "sim:0");
-  EXPECT_EQ(PlaceLabel({"cpu", "sim:0"}), "several");
+  EXPECT_EQ(PlaceLabel({}), "auto");
+  EXPECT_EQ(PlaceLabel({Place::Disk()}), "disk");
+  EXPECT_EQ(PlaceLabel({Place::On({DeviceKind::kSim, 0})}), "sim:0");
+  EXPECT_EQ(PlaceLabel({Place::Host(), Place::On({DeviceKind::kSim, 0})}),
+            "several");
 }
 
 TEST(MoveRecordTest, StartsCountersAtZero) {
@@ -38,24 +40,30 @@ TEST(MoveRecordTest, StartsCountersAtZero) {
 
 TEST(MoveRecordTest, CountsAFailureAndLogsOnlyWhatEndedWell) {
   Metrics metrics;
-  MoveReport report;
-  report.model = "m";
-  report.from = {"disk"};
-  report.to = {"cpu", "sim:0"};
-  report.size_bytes = 8;
+  const Calibration calibration;
+  MoveRecord record(calibration, metrics);
+  TransferReport hop;
+  hop.size_bytes = 8;
+  record.CountHop(Place::Disk(), Place::Host(), hop);
+  const auto end = [&](const absl::Status& status) {
+    return record.End({.name = "m"}, {Place::Disk()},
+                      {Place::Host(), Place::On({DeviceKind::kSim, 0})},
+                      status.ok(), status);
+  };
   testing::internal::CaptureStderr();
-  RecordMove(report, metrics);
+  EXPECT_EQ(end(absl::OkStatus()).size_bytes, 8);
   EXPECT_THAT(testing::internal::GetCapturedStderr(),
               HasSubstr("moved model=m from=disk to=cpu,sim:0 bytes=8 "));
-  report.status = absl::DataLossError("damaged");
   testing::internal::CaptureStderr();
-  RecordMove(report, metrics);
+  EXPECT_FALSE(end(absl::DataLossError("damaged")).verified);
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
   const std::string text = metrics.Text();
   EXPECT_THAT(text, HasSubstr("ferry_moves_total{code=\"DATA_LOSS\",from="
                               "\"disk\",to=\"several\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("ferry_move_step_seconds_count{from=\"disk\","
                               "step=\"copy\",to=\"several\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("ferry_move_bytes_total{from=\"disk\",to=\"cpu\""
+                              "} 8\n"));
 }
 
 }  // namespace

@@ -47,10 +47,8 @@ class MoverTest : public testing::Test {
  protected:
   void SetUp() override { SaveScaleModel(pool_.models / "twice.pt", 2); }
 
-  LoadSpec Spec(const std::string& device) {
-    return {.name = "twice",
-            .path = "",
-            .version = 0,
+  static MoveRequest Spec(const std::string& device) {
+    return {.model = {.name = "twice"},
             .destination = *Destination::Parse({device})};
   }
 
@@ -58,7 +56,7 @@ class MoverTest : public testing::Test {
   std::unique_ptr<Asked> StalledLoad() {
     pool_.sim(0).Inject({.kind = SimFault::Kind::kStall});
     auto asked = std::make_unique<Asked>();
-    asked->ticket = pool_.mover->Load(Spec("sim:0"), asked->done());
+    asked->ticket = pool_.mover->Ask(Spec("sim:0"), asked->done());
     pool_.sim(0).faults().AwaitStall();
     return asked;
   }
@@ -73,7 +71,7 @@ TEST_F(MoverTest, LoadsAndSaysWhatItDid) {
   EXPECT_THAT(outcome->model.serving_on,
               ElementsAre(*DeviceId::Parse("sim:0")));
   ASSERT_TRUE(outcome->report.has_value());
-  EXPECT_THAT(outcome->report->from, ElementsAre("disk"));
+  EXPECT_THAT(outcome->report->from, ElementsAre(Place::Disk()));
   EXPECT_EQ(outcome->report->size_bytes, 2 * outcome->model.weight_bytes);
   EXPECT_TRUE(outcome->report->verified);
   EXPECT_EQ(*pool_.Run("twice", 3), 7);
@@ -124,33 +122,33 @@ TEST_F(MoverTest, RefusesBadNamesAndUnknownModels) {
 TEST_F(MoverTest, JoinsEqualLoadsIntoOne) {
   const auto first = StalledLoad();
   Asked second;
-  second.ticket = pool_.mover->Load(Spec("sim:0"), second.done());
+  second.ticket = pool_.mover->Ask(Spec("sim:0"), second.done());
   pool_.sim(0).faults().Release();
   EXPECT_THAT(first->end.get(), IsOk());
   EXPECT_THAT(second.end.get(), IsOk());
-  EXPECT_EQ(pool_.table->Moves().size(), 1);
+  EXPECT_EQ(pool_.mover->Moves().size(), 1);
 }
 
 TEST_F(MoverTest, JoinsLoadsThatNameTheirDevicesInAnotherOrder) {
   pool_.sim(0).Inject({.kind = SimFault::Kind::kStall});
-  LoadSpec spec = Spec("sim:0");
+  MoveRequest spec = Spec("sim:0");
   spec.destination = *Destination::Parse({"sim:0", "sim:1"});
   Asked first;
-  first.ticket = pool_.mover->Load(spec, first.done());
+  first.ticket = pool_.mover->Ask(spec, first.done());
   pool_.sim(0).faults().AwaitStall();
   spec.destination = *Destination::Parse({"sim:1", "sim:0"});
   Asked second;
-  second.ticket = pool_.mover->Load(spec, second.done());
+  second.ticket = pool_.mover->Ask(spec, second.done());
   pool_.sim(0).faults().Release();
   EXPECT_THAT(first.end.get(), IsOk());
   EXPECT_THAT(second.end.get(), IsOk());
-  EXPECT_EQ(pool_.table->Moves().size(), 1);
+  EXPECT_EQ(pool_.mover->Moves().size(), 1);
 }
 
 TEST_F(MoverTest, AbortsASecondMoveOfOneModel) {
   const auto first = StalledLoad();
   Asked second;
-  second.ticket = pool_.mover->Load(Spec("sim:1"), second.done());
+  second.ticket = pool_.mover->Ask(Spec("sim:1"), second.done());
   EXPECT_THAT(second.end.get(), StatusIs(absl::StatusCode::kAborted));
   EXPECT_THAT(pool_.Unload("twice"), StatusIs(absl::StatusCode::kAborted));
   pool_.sim(0).faults().Release();
@@ -174,7 +172,7 @@ TEST_F(MoverTest, ALoadNeverJoinsOneThatIsBeingGivenUp) {
     Asked second;
     {
       const Worker leaver("leaver", [&] { first->ticket = {}; });
-      second.ticket = pool_.mover->Load(Spec("sim:0"), second.done());
+      second.ticket = pool_.mover->Ask(Spec("sim:0"), second.done());
     }
     pool_.sim(0).faults().Release();
     const auto outcome = second.end.get();
@@ -190,7 +188,7 @@ TEST_F(MoverTest, ALoadNeverJoinsOneThatIsBeingGivenUp) {
 TEST_F(MoverTest, GoesOnWhileOneOfTwoStillWaits) {
   auto first = StalledLoad();
   Asked second;
-  second.ticket = pool_.mover->Load(Spec("sim:0"), second.done());
+  second.ticket = pool_.mover->Ask(Spec("sim:0"), second.done());
   first->ticket = {};
   EXPECT_THAT(first->end.get(), StatusIs(absl::StatusCode::kCancelled));
   pool_.sim(0).faults().Release();
@@ -206,12 +204,12 @@ class BusyMoverTest : public MoverTest {
       const std::string name = absl::StrCat("busy", i);
       SaveScaleModel(pool_.models / (name + ".pt"), 2);
       pool_.sim(i).Inject({.kind = SimFault::Kind::kStall});
-      LoadSpec spec = Spec(absl::StrCat("sim:", i));
-      spec.name = name;
-      busy_[i].ticket = pool_.mover->Load(spec, busy_[i].done());
+      MoveRequest spec = Spec(absl::StrCat("sim:", i));
+      spec.model.name = name;
+      busy_[i].ticket = pool_.mover->Ask(spec, busy_[i].done());
       pool_.sim(i).faults().AwaitStall();
     }
-    queued_.ticket = pool_.mover->Load(Spec("cpu"), queued_.done());
+    queued_.ticket = pool_.mover->Ask(Spec("cpu"), queued_.done());
   }
   void TearDown() override {
     for (int i = 0; i < 2; ++i) {
@@ -264,8 +262,11 @@ class WaitingMoverTest : public MoverTest {
     return waiting;
   }
   void Migrate(Waiting& waiting) {
-    waiting.asked.ticket = pool_.mover->Migrate(
-        waiting.model, *Destination::Parse({"sim:0"}), waiting.asked.done());
+    waiting.asked.ticket =
+        pool_.mover->Ask({.kind = MoveKind::kMigrate,
+                          .model = {.name = waiting.model},
+                          .destination = *Destination::Parse({"sim:0"})},
+                         waiting.asked.done());
   }
   void AwaitStep(const std::string& name, MoveStep step) {
     while (pool_.table->Get(name)->move->step != step) {
@@ -293,7 +294,9 @@ class WaitingMoverTest : public MoverTest {
     const std::string name = absl::StrCat("leaving", i);
     SaveScaleModel(pool_.models / (name + ".pt"), 2);
     auto waiting = Serve(name);
-    waiting->asked.ticket = pool_.mover->Unload(name, waiting->asked.done());
+    waiting->asked.ticket =
+        pool_.mover->Ask({.kind = MoveKind::kUnload, .model = {.name = name}},
+                         waiting->asked.done());
     while (pool_.table->Get(name)->state != ModelState::kLeaving) {
       std::this_thread::yield();
     }
@@ -368,8 +371,11 @@ TEST_F(MoverTest, KeepsServingWhenAMigrationIsCancelled) {
   ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
   pool_.sim(0).Inject({.kind = SimFault::Kind::kStall});
   Asked asked;
-  asked.ticket = pool_.mover->Migrate("twice", *Destination::Parse({"sim:0"}),
-                                      asked.done());
+  asked.ticket =
+      pool_.mover->Ask({.kind = MoveKind::kMigrate,
+                        .model = {.name = "twice"},
+                        .destination = *Destination::Parse({"sim:0"})},
+                       asked.done());
   pool_.sim(0).faults().AwaitStall();
   EXPECT_EQ(pool_.table->Get("twice")->state, ModelState::kMigrating);
   EXPECT_EQ(*pool_.Run("twice", 3), 7);
@@ -386,8 +392,11 @@ TEST_F(MoverTest, DrainsNoLongerThanItsLimit) {
   const auto admission = pool_.table->Admit("twice", 0);
   ModelTable::Pin pin = pool_.table->PinOn(*admission, *DeviceId::Parse("cpu"));
   Asked asked;
-  asked.ticket = pool_.mover->Migrate("twice", *Destination::Parse({"sim:0"}),
-                                      asked.done());
+  asked.ticket =
+      pool_.mover->Ask({.kind = MoveKind::kMigrate,
+                        .model = {.name = "twice"},
+                        .destination = *Destination::Parse({"sim:0"})},
+                       asked.done());
   while (pool_.table->Where(*admission).front() != *DeviceId::Parse("sim:0")) {
     std::this_thread::yield();
   }
@@ -402,7 +411,7 @@ TEST_F(MoverTest, ADrainWaitsUntilEveryEndIsTold) {
   std::promise<void> telling;
   std::promise<void> hold;
   const Mover::Ticket ticket =
-      pool_.mover->Load(Spec("cpu"), [&](const absl::StatusOr<MoveOutcome>&) {
+      pool_.mover->Ask(Spec("cpu"), [&](const absl::StatusOr<MoveOutcome>&) {
         telling.set_value();
         hold.get_future().get();
       });

@@ -39,7 +39,7 @@ TEST_F(InferenceServiceTest, Answers) {
   const auto response = server_.Infer(FloatRequest("twice", 3));
   ASSERT_THAT(response, IsOk());
   EXPECT_EQ(response->model(), "twice");
-  EXPECT_EQ(response->version(), server_.pool.table->Get("twice")->version);
+  EXPECT_EQ(response->version(), server_.pool.table->Get("twice")->id.version);
   EXPECT_EQ(response->device(), "cpu");
   ASSERT_EQ(response->outputs_size(), 1);
   EXPECT_EQ(response->outputs(0).name(), "output");
@@ -58,7 +58,7 @@ TEST_F(InferenceServiceTest, TellsTheDeviceItRanOn) {
 
 TEST_F(InferenceServiceTest, AsksForTheVersionThatIsLoaded) {
   v1::InferRequest request = FloatRequest("twice", 3);
-  request.set_version(server_.pool.table->Get("twice")->version);
+  request.set_version(server_.pool.table->Get("twice")->id.version);
   EXPECT_THAT(server_.Infer(request), IsOk());
   request.set_version(request.version() + 1);
   EXPECT_THAT(Refusal(request, absl::StatusCode::kNotFound),

@@ -69,7 +69,7 @@ TEST_F(KServeInferCallTest, AnswersRawContents) {
   ASSERT_THAT(response, IsOk());
   EXPECT_EQ(response->model_name(), "twice");
   EXPECT_EQ(response->model_version(),
-            std::to_string(server_.pool.table->Get("twice")->version));
+            std::to_string(server_.pool.table->Get("twice")->id.version));
   EXPECT_EQ(response->id(), "id-7");
   ASSERT_EQ(response->outputs_size(), 1);
   EXPECT_EQ(response->outputs(0).name(), "output");
@@ -113,7 +113,7 @@ TEST_F(KServeInferCallTest, AModelDoesNotRunForOutputsThatItDoesNotGive) {
 TEST_F(KServeInferCallTest, AsksForTheVersionThatIsLoaded) {
   ModelInferRequest request = RawRequest("twice", 3);
   request.set_model_version(
-      std::to_string(server_.pool.table->Get("twice")->version));
+      std::to_string(server_.pool.table->Get("twice")->id.version));
   EXPECT_THAT(Infer(request), IsOk());
   request.set_model_version("77");
   EXPECT_THAT(Refusal(request, absl::StatusCode::kNotFound), HasSubstr("77"));

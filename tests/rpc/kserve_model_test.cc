@@ -21,8 +21,8 @@ using testing::ElementsAre;
 
 ModelSnapshot Snapshot() {
   ModelSnapshot model;
-  model.name = "detector";
-  model.version = 3;
+  model.id.name = "detector";
+  model.id.version = 3;
   model.serving_on = {{DeviceKind::kCpu, 0}, {DeviceKind::kCuda, 1}};
   Signature signature;
   signature.inputs = {{.name = "images", .type = "List[Tensor]"},

@@ -95,7 +95,7 @@ TEST_F(KServeServiceTest, TellsItsNameAndNoExtensions) {
 
 TEST_F(KServeServiceTest, AModelIsReadyWhileItServes) {
   EXPECT_TRUE(*ModelReady("twice"));
-  const int64_t version = server_.pool.table->Get("twice")->version;
+  const int64_t version = server_.pool.table->Get("twice")->id.version;
   EXPECT_TRUE(*ModelReady("twice", std::to_string(version)));
   EXPECT_FALSE(*ModelReady("twice", std::to_string(version + 1)));
   EXPECT_FALSE(*ModelReady("thrice"));

@@ -12,8 +12,8 @@ using testing::ElementsAre;
 
 TEST(ModelCodecTest, CarriesEveryFieldOfAModel) {
   ModelSnapshot model;
-  model.name = "a";
-  model.version = 2;
+  model.id.name = "a";
+  model.id.version = 2;
   model.state = ModelState::kMigrating;
   model.path = "a/2/model.pt";
   model.serving_on = {{DeviceKind::kSim, 1}};
@@ -31,8 +31,9 @@ TEST(ModelCodecTest, CarriesEveryFieldOfAModel) {
       {.name = "output", .datatype = "INT64", .shape = {}}};
   signature.host_inputs = {"x"};
   model.signature = std::make_shared<const Signature>(signature);
-  model.move = MoveProgress{.from = {"cpu"},
-                            .to = {"sim:0", "sim:1"},
+  model.move = MoveProgress{.from = {Place::Host()},
+                            .to = {Place::On({DeviceKind::kSim, 0}),
+                                   Place::On({DeviceKind::kSim, 1})},
                             .step = MoveStep::kVerify,
                             .done_bytes = 5,
                             .total_bytes = 6,
@@ -98,9 +99,9 @@ TEST(ModelCodecTest, NamesEveryState) {
 
 TEST(ModelCodecTest, CarriesEveryFieldOfAReport) {
   MoveReport report;
-  report.model = "a";
-  report.from = {"disk"};
-  report.to = {"cpu"};
+  report.model.name = "a";
+  report.from = {Place::Disk()};
+  report.to = {Place::Host()};
   report.size_bytes = 100;
   for (int step = 0; step < kMoveSteps; ++step) {
     report.steps[step] = absl::Milliseconds(step + 1);

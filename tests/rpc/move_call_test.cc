@@ -85,7 +85,7 @@ class MoveCallTest : public testing::Test {
   // Until `count` moves have ended; the last one's report.
   MoveReport AwaitReport(size_t count) {
     while (true) {
-      const auto moves = server_.pool.table->Moves();
+      const auto moves = server_.pool.mover->Moves();
       if (moves.size() >= count) return moves.front();
     }
   }
@@ -176,7 +176,7 @@ TEST_F(MoveCallTest, ClientsThatLeaveAtAnyMomentLeaveNothingBehind) {
   for (int round = 0; round < 40; ++round) {
     const auto asked = Migrate(round % 2 == 0 ? "sim:0" : "sim:1");
     // From before it arrives to long after.
-    for (int i = 0; i < round * 20; ++i) (void)server_.pool.table->Moves();
+    for (int i = 0; i < round * 20; ++i) (void)server_.pool.mover->Moves();
     asked->context.TryCancel();
     const absl::Status end = asked->end.get();
     // Aborted: the move before is still being undone when this one arrives.

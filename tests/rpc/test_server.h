@@ -54,7 +54,7 @@ class TestServer {
     scheduler->Drain(absl::InfiniteDuration());
     server.reset();
     scheduler.reset();
-    pool.mover->Clear();
+    pool.table->Clear();
   }
 
   RpcServer::Rooms rooms() {

@@ -283,11 +283,13 @@ class StandingStillTest : public SchedulerTest {
   void StandStill() {
     admission_ = *pool_.table->Admit("counter", 0);
     pin_ = pool_.table->PinOn(admission_, *DeviceId::Parse("cpu"));
-    ticket_ = pool_.mover->Migrate(
-        "counter", *Destination::Parse({"sim:0"}),
-        [this](const absl::StatusOr<MoveOutcome>& outcome) {
-          moved_.set_value(outcome.status());
-        });
+    ticket_ =
+        pool_.mover->Ask({.kind = MoveKind::kMigrate,
+                          .model = {.name = "counter"},
+                          .destination = *Destination::Parse({"sim:0"})},
+                         [this](const absl::StatusOr<MoveOutcome>& outcome) {
+                           moved_.set_value(outcome.status());
+                         });
     while (!admission_.stands_still()) std::this_thread::yield();
   }
   void GoOn() {

@@ -6,19 +6,6 @@
 #include "server/executors/program.h"
 
 namespace ferry {
-namespace {
-
-// Waits for a move; its ticket is held meanwhile.
-template <typename Ask>
-absl::StatusOr<MoveOutcome> Await(const Ask& ask) {
-  std::promise<absl::StatusOr<MoveOutcome>> ended;
-  const Mover::Ticket ticket = ask(
-      [&](absl::StatusOr<MoveOutcome> outcome) { ended.set_value(outcome); });
-  return ended.get_future().get();
-}
-
-}  // namespace
-
 TestPool::TestPool(const std::string& specs, ModelTable::Options options) {
   devices = *DevicePool::Create(*ParseDeviceSpecs(specs));
   static const bool started = [] {
@@ -50,25 +37,32 @@ absl::StatusOr<MoveOutcome> TestPool::Load(
     const std::string& path) {
   auto destination = Destination::Parse(devices);
   if (!destination.ok()) return destination.status();
-  return Await([&](MoveDone done) {
-    return mover->Load(
-        {.name = name, .path = path, .version = 0, .destination = *destination},
-        std::move(done));
-  });
+  return Ask({.kind = MoveKind::kLoad,
+              .model = {.name = name},
+              .path = path,
+              .destination = *destination});
 }
 
 absl::StatusOr<MoveOutcome> TestPool::Migrate(
     const std::string& name, const std::vector<std::string>& devices) {
   auto destination = Destination::Parse(devices);
   if (!destination.ok()) return destination.status();
-  return Await([&](MoveDone done) {
-    return mover->Migrate(name, *destination, std::move(done));
-  });
+  return Ask({.kind = MoveKind::kMigrate,
+              .model = {.name = name},
+              .destination = *destination});
 }
 
 absl::StatusOr<MoveOutcome> TestPool::Unload(const std::string& name) {
-  return Await(
-      [&](MoveDone done) { return mover->Unload(name, std::move(done)); });
+  return Ask({.kind = MoveKind::kUnload, .model = {.name = name}});
+}
+
+absl::StatusOr<MoveOutcome> TestPool::Ask(const MoveRequest& request) {
+  std::promise<absl::StatusOr<MoveOutcome>> ended;
+  const Mover::Ticket ticket =
+      mover->Ask(request, [&](absl::StatusOr<MoveOutcome> outcome) {
+        ended.set_value(std::move(outcome));
+      });
+  return ended.get_future().get();
 }
 
 absl::StatusOr<float> TestPool::Run(const std::string& name, float x) {

@@ -41,6 +41,7 @@ class TestPool {
   absl::StatusOr<MoveOutcome> Migrate(const std::string& name,
                                       const std::vector<std::string>& devices);
   absl::StatusOr<MoveOutcome> Unload(const std::string& name);
+  absl::StatusOr<MoveOutcome> Ask(const MoveRequest& request);
 
   // forward(x) of a model with one float argument "x", where it serves now.
   absl::StatusOr<float> Run(const std::string& name, float x);

@@ -19,7 +19,7 @@
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_pool.h"
 
-namespace ferry::mover_background_test {
+namespace ferry::background_test {
 namespace {
 
 struct Standing {
@@ -45,23 +45,21 @@ std::map<std::string, std::set<Standing>> Standings() {
   return standings;
 }
 
-class MoverBackgroundTest : public testing::Test {
+class BackgroundTest : public testing::Test {
  protected:
   void SetUp() override { SaveScaleModel(pool_.models / "twice.pt", 2); }
 
   // Calls `ended` from where its end is told.
   Mover::Ticket Load(const std::string& device, MoveDone ended) {
-    return pool_.mover->Load({.name = "twice",
-                              .path = "",
-                              .version = 0,
-                              .destination = *Destination::Parse({device})},
-                             std::move(ended));
+    return pool_.mover->Ask({.model = {.name = "twice"},
+                             .destination = *Destination::Parse({device})},
+                            std::move(ended));
   }
 
   TestPool pool_;
 };
 
-TEST_F(MoverBackgroundTest, WhatCopiesAndBuildsStandsBehindWhatDecides) {
+TEST_F(BackgroundTest, WhatCopiesAndBuildsStandsBehindWhatDecides) {
   pool_.sim(0).Inject({.kind = SimFault::Kind::kStall});
   std::promise<void> ended;
   const Mover::Ticket ticket =
@@ -82,7 +80,7 @@ TEST_F(MoverBackgroundTest, WhatCopiesAndBuildsStandsBehindWhatDecides) {
 
 // A thread that may be stopped anywhere must not hold what a lane waits for:
 // the table's locks, or a client's connection.
-TEST_F(MoverBackgroundTest, NobodyIsToldByAThreadThatStandsBack) {
+TEST_F(BackgroundTest, NobodyIsToldByAThreadThatStandsBack) {
   Mutex mutex;
   std::set<int> policies;
   const auto told = [&] {
@@ -105,7 +103,7 @@ TEST_F(MoverBackgroundTest, NobodyIsToldByAThreadThatStandsBack) {
   EXPECT_EQ(policies, std::set<int>{SCHED_OTHER});
 }
 
-TEST_F(MoverBackgroundTest, WhoWatchesIsToldHowFarAMoveIsWhileItCopies) {
+TEST_F(BackgroundTest, WhoWatchesIsToldHowFarAMoveIsWhileItCopies) {
   ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
   pool_.sim(0).Inject({.kind = SimFault::Kind::kStall});
   std::promise<void> copying;
@@ -121,8 +119,10 @@ TEST_F(MoverBackgroundTest, WhoWatchesIsToldHowFarAMoveIsWhileItCopies) {
         copying.set_value();
       });
   std::promise<void> ended;
-  const Mover::Ticket ticket = pool_.mover->Migrate(
-      "twice", *Destination::Parse({"sim:0"}),
+  const Mover::Ticket ticket = pool_.mover->Ask(
+      {.kind = MoveKind::kMigrate,
+       .model = {.name = "twice"},
+       .destination = *Destination::Parse({"sim:0"})},
       [&](const absl::StatusOr<MoveOutcome>&) { ended.set_value(); });
   pool_.sim(0).faults().AwaitStall();
   copying.get_future().get();  // While it stands still.
@@ -131,4 +131,4 @@ TEST_F(MoverBackgroundTest, WhoWatchesIsToldHowFarAMoveIsWhileItCopies) {
 }
 
 }  // namespace
-}  // namespace ferry::mover_background_test
+}  // namespace ferry::background_test

@@ -19,7 +19,7 @@
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_pool.h"
 
-namespace ferry::mover_steps_test {
+namespace ferry::move_test {
 namespace {
 
 using testing::AllOf;
@@ -27,7 +27,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-class MoverStepsTest : public testing::Test {
+class MoveTest : public testing::Test {
  protected:
   void SetUp() override {
     SaveScaleModel(pool_.models / "twice.pt", 2);
@@ -40,7 +40,7 @@ class MoverStepsTest : public testing::Test {
   TestPool pool_;
 };
 
-TEST_F(MoverStepsTest, GivesTheSameAnswersOnEveryDevice) {
+TEST_F(MoveTest, GivesTheSameAnswersOnEveryDevice) {
   ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
   for (const char* device : {"sim:0", "sim:1", "cpu", "sim:1", "sim:0"}) {
     ASSERT_THAT(pool_.Migrate("twice", {device}), IsOk());
@@ -48,7 +48,7 @@ TEST_F(MoverStepsTest, GivesTheSameAnswersOnEveryDevice) {
   }
 }
 
-TEST_F(MoverStepsTest, ComesBackToTheCpuWithoutCopying) {
+TEST_F(MoveTest, ComesBackToTheCpuWithoutCopying) {
   ASSERT_THAT(pool_.Load("twice", {"sim:0"}), IsOk());
   const auto back = pool_.Migrate("twice", {"cpu"});
   ASSERT_THAT(back, IsOk());
@@ -58,7 +58,7 @@ TEST_F(MoverStepsTest, ComesBackToTheCpuWithoutCopying) {
   ExpectServes();
 }
 
-TEST_F(MoverStepsTest, ServesFromSeveralDevicesAtOnce) {
+TEST_F(MoveTest, ServesFromSeveralDevicesAtOnce) {
   ASSERT_THAT(pool_.Load("twice", {"cpu", "sim:0", "sim:1"}), IsOk());
   EXPECT_EQ(pool_.table->Get("twice")->serving_on.size(), 3);
   ASSERT_THAT(pool_.Migrate("twice", {"sim:1"}), IsOk());
@@ -68,7 +68,7 @@ TEST_F(MoverStepsTest, ServesFromSeveralDevicesAtOnce) {
   ExpectServes();
 }
 
-TEST_F(MoverStepsTest, RefusesWhatDoesNotFitWithTheNumbers) {
+TEST_F(MoveTest, RefusesWhatDoesNotFitWithTheNumbers) {
   ASSERT_THAT(pool_.Load("large", {"sim:0"}), IsOk());
   SaveScaleModel(pool_.models / "larger.pt", 2, uint64_t{12} << 20);
   const auto refused = pool_.Load("larger", {"sim:0"});
@@ -86,7 +86,7 @@ TEST_F(MoverStepsTest, RefusesWhatDoesNotFitWithTheNumbers) {
             pool_.table->Get("large")->bytes.front().second);
 }
 
-TEST_F(MoverStepsTest, UndoesAMoveToADeviceThatFailsInTheMiddle) {
+TEST_F(MoveTest, UndoesAMoveToADeviceThatFailsInTheMiddle) {
   ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
   pool_.sim(0).Inject({.kind = SimFault::Kind::kFailDevice, .after_bytes = 5});
   EXPECT_THAT(pool_.Migrate("twice", {"sim:0"}),
@@ -99,7 +99,7 @@ TEST_F(MoverStepsTest, UndoesAMoveToADeviceThatFailsInTheMiddle) {
   EXPECT_THAT(pool_.Migrate("twice", {"sim:1"}), IsOk());
 }
 
-TEST_F(MoverStepsTest, RefillsADamagedChunkOnce) {
+TEST_F(MoveTest, RefillsADamagedChunkOnce) {
   ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
   pool_.sim(0).Inject({.kind = SimFault::Kind::kCorrupt});
   const auto moved = pool_.Migrate("twice", {"sim:0"});
@@ -108,7 +108,7 @@ TEST_F(MoverStepsTest, RefillsADamagedChunkOnce) {
   ExpectServes();
 }
 
-TEST_F(MoverStepsTest, ReportsDataLossWhenDamageStays) {
+TEST_F(MoveTest, ReportsDataLossWhenDamageStays) {
   ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
   pool_.sim(0).Inject(
       {.kind = SimFault::Kind::kCorrupt, .count = SimFault::kForever});
@@ -118,7 +118,7 @@ TEST_F(MoverStepsTest, ReportsDataLossWhenDamageStays) {
   EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
 }
 
-TEST_F(MoverStepsTest, CarriesTheStateOfAStatefulModel) {
+TEST_F(MoveTest, CarriesTheStateOfAStatefulModel) {
   ASSERT_THAT(pool_.Load("counter", {"cpu"}), IsOk());
   EXPECT_TRUE(pool_.table->Get("counter")->stateful);
   float expected = 10;
@@ -130,7 +130,7 @@ TEST_F(MoverStepsTest, CarriesTheStateOfAStatefulModel) {
   EXPECT_EQ(*pool_.Run("counter", 10), expected);
 }
 
-TEST_F(MoverStepsTest, WarmsUpWithInputsThatRanForAMomentOnly) {
+TEST_F(MoveTest, WarmsUpWithInputsThatRanForAMomentOnly) {
   const float x = 3;
   const std::vector<NamedValue> inputs = {
       {.name = "x",
@@ -156,7 +156,7 @@ TEST_F(MoverStepsTest, WarmsUpWithInputsThatRanForAMomentOnly) {
 }
 
 // It had run in no time, where it was; on its new device it never ends.
-TEST_F(MoverStepsTest, AMoveThatIsCancelledStopsItsWarmUp) {
+TEST_F(MoveTest, AMoveThatIsCancelledStopsItsWarmUp) {
   SaveSlowModel(pool_.models / "slow.pt", 8, int64_t{1} << 50);
   ASSERT_THAT(pool_.Load("slow", {"cpu"}), IsOk());
   const float x = 3;
@@ -185,8 +185,10 @@ TEST_F(MoverStepsTest, AMoveThatIsCancelledStopsItsWarmUp) {
     }
   });
   {
-    const Mover::Ticket ticket = pool_.mover->Migrate(
-        "slow", *Destination::Parse({"sim:0"}),
+    const Mover::Ticket ticket = pool_.mover->Ask(
+        {.kind = MoveKind::kMigrate,
+         .model = {.name = "slow"},
+         .destination = *Destination::Parse({"sim:0"})},
         [](const absl::StatusOr<MoveOutcome>& outcome) {
           EXPECT_THAT(outcome, StatusIs(absl::StatusCode::kCancelled));
         });
@@ -197,7 +199,7 @@ TEST_F(MoverStepsTest, AMoveThatIsCancelledStopsItsWarmUp) {
   EXPECT_EQ(pool_.table->Get("slow")->serving_on.front(), DeviceId{});
 }
 
-TEST_F(MoverStepsTest, AStateThatDoesNotFitStaysWhereItWas) {
+TEST_F(MoveTest, AStateThatDoesNotFitStaysWhereItWas) {
   SaveAssigningCounterModel(pool_.models / "assigning.pt");
   ASSERT_THAT(pool_.Load("assigning", {"cpu"}), IsOk());
   EXPECT_EQ(*pool_.Run("assigning", 10), 10);
@@ -210,7 +212,7 @@ TEST_F(MoverStepsTest, AStateThatDoesNotFitStaysWhereItWas) {
   EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
 }
 
-TEST_F(MoverStepsTest, CountsTheCopiesOfWhatAModelMayWriteTo) {
+TEST_F(MoveTest, CountsTheCopiesOfWhatAModelMayWriteTo) {
   constexpr uint64_t kWeightBytes = uint64_t{1} << 20;
   SaveConstantCounterModel(pool_.models / "constant.pt", kWeightBytes);
   ASSERT_THAT(pool_.Load("constant", {"cpu"}), IsOk());
@@ -234,7 +236,7 @@ TEST_F(MoverStepsTest, CountsTheCopiesOfWhatAModelMayWriteTo) {
   EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
 }
 
-TEST_F(MoverStepsTest, RefusesCopiesThatDoNotFitBesideTheWeights) {
+TEST_F(MoveTest, RefusesCopiesThatDoNotFitBesideTheWeights) {
   SaveConstantCounterModel(pool_.models / "constant.pt", uint64_t{12} << 20);
   ASSERT_THAT(pool_.Load("constant", {"cpu"}), IsOk());
   const auto refused = pool_.Migrate("constant", {"sim:0"});
@@ -245,7 +247,7 @@ TEST_F(MoverStepsTest, RefusesCopiesThatDoNotFitBesideTheWeights) {
   EXPECT_EQ(*pool_.Run("constant", 10), 10);
 }
 
-TEST_F(MoverStepsTest, LeavesADeviceThatFailedUnderTheModel) {
+TEST_F(MoveTest, LeavesADeviceThatFailedUnderTheModel) {
   ASSERT_THAT(pool_.Load("twice", {"sim:0"}), IsOk());
   pool_.sim(0).Inject({.kind = SimFault::Kind::kFailDevice});
   {
@@ -262,7 +264,7 @@ TEST_F(MoverStepsTest, LeavesADeviceThatFailedUnderTheModel) {
   EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
 }
 
-TEST_F(MoverStepsTest, GivesAStatefulModelOneDeviceOnly) {
+TEST_F(MoveTest, GivesAStatefulModelOneDeviceOnly) {
   EXPECT_THAT(pool_.Load("counter", {"cpu", "sim:0"}),
               StatusIs(absl::StatusCode::kFailedPrecondition));
   ASSERT_THAT(pool_.Load("counter", {"cpu"}), IsOk());
@@ -270,7 +272,7 @@ TEST_F(MoverStepsTest, GivesAStatefulModelOneDeviceOnly) {
               StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
-TEST_F(MoverStepsTest, CarriesWhatTheFilesOwnCodeMadeOfTheWeights) {
+TEST_F(MoveTest, CarriesWhatTheFilesOwnCodeMadeOfTheWeights) {
   SaveDoublingModel(pool_.models / "doubling.pt");
   ASSERT_THAT(pool_.Load("doubling", {"cpu"}), IsOk());
   EXPECT_EQ(*pool_.Run("doubling", 1), 3);
@@ -280,15 +282,17 @@ TEST_F(MoverStepsTest, CarriesWhatTheFilesOwnCodeMadeOfTheWeights) {
   EXPECT_EQ(*pool_.Run("doubling", 1), 3);
 }
 
-TEST_F(MoverStepsTest, WaitsForTheLastRunBeforeItFreesTheOldCopy) {
+TEST_F(MoveTest, WaitsForTheLastRunBeforeItFreesTheOldCopy) {
   ASSERT_THAT(pool_.Load("twice", {"sim:0"}), IsOk());
   const auto admission = pool_.table->Admit("twice", 0);
   ModelTable::Pin pin =
       pool_.table->PinOn(*admission, *DeviceId::Parse("sim:0"));
   std::promise<absl::StatusOr<MoveOutcome>> ended;
   auto end = ended.get_future();
-  const Mover::Ticket ticket = pool_.mover->Migrate(
-      "twice", *Destination::Parse({"sim:1"}),
+  const Mover::Ticket ticket = pool_.mover->Ask(
+      {.kind = MoveKind::kMigrate,
+       .model = {.name = "twice"},
+       .destination = *Destination::Parse({"sim:1"})},
       [&](absl::StatusOr<MoveOutcome> outcome) { ended.set_value(outcome); });
   // New requests go to the new place while the old one is still pinned.
   while (pool_.table->Where(*admission).front() != *DeviceId::Parse("sim:1")) {
@@ -301,14 +305,14 @@ TEST_F(MoverStepsTest, WaitsForTheLastRunBeforeItFreesTheOldCopy) {
   EXPECT_EQ(pool_.used_bytes("sim:0"), 0);
 }
 
-TEST_F(MoverStepsTest, UnloadLetsAcceptedRequestsRunAndTakesNoMore) {
+TEST_F(MoveTest, UnloadLetsAcceptedRequestsRunAndTakesNoMore) {
   ASSERT_THAT(pool_.Load("twice", {"sim:0"}), IsOk());
   auto admission =
       std::make_unique<ModelTable::Admission>(*pool_.table->Admit("twice", 0));
   std::promise<absl::StatusOr<MoveOutcome>> ended;
   auto end = ended.get_future();
-  const Mover::Ticket ticket = pool_.mover->Unload(
-      "twice",
+  const Mover::Ticket ticket = pool_.mover->Ask(
+      {.kind = MoveKind::kUnload, .model = {.name = "twice"}},
       [&](absl::StatusOr<MoveOutcome> outcome) { ended.set_value(outcome); });
   while (pool_.table->Get("twice")->state != ModelState::kLeaving) {
     std::this_thread::yield();
@@ -322,11 +326,12 @@ TEST_F(MoverStepsTest, UnloadLetsAcceptedRequestsRunAndTakesNoMore) {
   EXPECT_EQ(pool_.used_bytes("cpu"), 0);
 }
 
-TEST_F(MoverStepsTest, AModelServesOnWhenItsUnloadIsCancelled) {
+TEST_F(MoveTest, AModelServesOnWhenItsUnloadIsCancelled) {
   ASSERT_THAT(pool_.Load("twice", {"sim:0"}), IsOk());
   const auto admission = pool_.table->Admit("twice", 0);
   Mover::Ticket ticket =
-      pool_.mover->Unload("twice", [](const absl::StatusOr<MoveOutcome>&) {});
+      pool_.mover->Ask({.kind = MoveKind::kUnload, .model = {.name = "twice"}},
+                       [](const absl::StatusOr<MoveOutcome>&) {});
   while (pool_.table->Get("twice")->state != ModelState::kLeaving) {
     std::this_thread::yield();
   }
@@ -335,11 +340,11 @@ TEST_F(MoverStepsTest, AModelServesOnWhenItsUnloadIsCancelled) {
     std::this_thread::yield();
   }
   ExpectServes();
-  EXPECT_EQ(pool_.table->Moves().front().status.code(),
+  EXPECT_EQ(pool_.mover->Moves().front().status.code(),
             absl::StatusCode::kCancelled);
 }
 
-TEST_F(MoverStepsTest, NothingIsLostUnderLoadWhileAModelMoves) {
+TEST_F(MoveTest, NothingIsLostUnderLoadWhileAModelMoves) {
   ASSERT_THAT(pool_.Load("twice", {"cpu"}), IsOk());
   std::atomic<bool> stop{false};
   std::atomic<int> wrong{0};
@@ -365,4 +370,4 @@ TEST_F(MoverStepsTest, NothingIsLostUnderLoadWhileAModelMoves) {
 }
 
 }  // namespace
-}  // namespace ferry::mover_steps_test
+}  // namespace ferry::move_test
