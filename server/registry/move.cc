@@ -138,7 +138,7 @@ absl::Status Move::Decide() {
   const Program* const program =
       there != nullptr ? there->program.get() : program_.get();
   ASSIGN_OR_RETURN(plan_, PlanFor(program));
-  edit_.drop = plan_.drop;
+  edit_.keep = plan_.keep;
   if (program != nullptr) {
     RETURN_IF_ERROR(CheckReplicas(claim_->model(), *program, plan_));
   }

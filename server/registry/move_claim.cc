@@ -110,13 +110,14 @@ MoveClaim::~MoveClaim() { INVARIANT(mark_ == nullptr); }
 
 const ModelId& MoveClaim::id() const { return record_->id; }
 
-// Only the claim changes these, so they are read without the lock.
+// Only the claim changes it, so it is read without the lock.
 const LoadedModel* MoveClaim::loaded() const { return record_->loaded.get(); }
 
 std::vector<DeviceId> MoveClaim::residences() const {
   std::vector<DeviceId> devices;
+  MutexLock lock(table_->mutex_);
   for (const auto& residence : record_->residences) {
-    devices.push_back(residence->device);
+    if (residence->damage.ok()) devices.push_back(residence->device);
   }
   return devices;
 }
@@ -189,7 +190,7 @@ MoveClaim::Retired MoveClaim::Publish(Edit edit) const {
     auto& residences = record.residences;
     const auto stays = [&](const std::unique_ptr<Residence>& residence) {
       return !edit.unload &&
-             std::ranges::find(edit.drop, residence->device) == edit.drop.end();
+             std::ranges::count(edit.keep, residence->device) != 0;
     };
     const auto dropped =
         std::stable_partition(residences.begin(), residences.end(), stays);

@@ -41,6 +41,7 @@ class [[nodiscard]] MoveClaim {
 
   // What is in memory, or null. Stays as it is until Publish.
   const LoadedModel* loaded() const;
+  // But those whose weights were written: no move keeps them.
   std::vector<DeviceId> residences() const;
   std::shared_ptr<const Exemplar> exemplar() const;
   // Of a model that serves on one device.
@@ -68,8 +69,8 @@ class [[nodiscard]] MoveClaim {
     std::string path;
 
     std::vector<std::unique_ptr<Residence>> add;
-    std::vector<DeviceId> drop;
-    bool unload = false;  // Everything.
+    std::vector<DeviceId> keep;  // Of those there were; the others go.
+    bool unload = false;         // Everything.
   };
   // What serves no more; its owner frees it, Residences first.
   struct Retired {

@@ -125,6 +125,17 @@ TEST_F(AuditTest, AnotherCopyGoesOn) {
   EXPECT_EQ(*daemon_->Run("scribbling", 3), 6);
 }
 
+TEST_F(AuditTest, AMoveToADamagedCopyFillsItAgain) {
+  Start("--audit-runs=1", 1024, {"sim:0", "sim:1"});
+  AskUntilDamaged(1);
+  const std::string good =
+      daemon_->client->Get("scribbling")->serving_on.front();
+  const std::string damaged = good == "sim:0" ? "sim:1" : "sim:0";
+  ASSERT_THAT(daemon_->Migrate("scribbling", {damaged}), IsOk());
+  EXPECT_EQ(State(), "SERVING");
+  EXPECT_EQ(*daemon_->Run("scribbling", 3), 6);
+}
+
 TEST_F(AuditTest, EveryChunkComesToItsTurn) {
   Start("--audit-runs=1", 2 * kChunk + 1024, {"sim:0"});
   AskUntilDamaged(2);  // The second chunk, the third, the first, ...

@@ -92,7 +92,6 @@ TEST_F(MoveClaimTest, ChangesEverythingAtOnceWhenItPublishes) {
   EXPECT_THAT(table_.Get("a")->move->from, ElementsAre(Place::On(kSim0)));
   MoveClaim::Edit edit;
   edit.add.push_back(On(kSim1));
-  edit.drop = {kSim0};
   const MoveClaim::Retired retired = claim.Publish(std::move(edit));
   EXPECT_EQ(retired.residences.front()->device, kSim0);
   EXPECT_TRUE(claim.AwaitIdle(retired));
@@ -106,7 +105,6 @@ TEST_F(MoveClaimTest, ResumesWhenTheLastRunOnARetiredPlaceEnds) {
   MoveClaim claim = Begin(MoveKind::kMigrate, {kSim1});
   MoveClaim::Edit edit;
   edit.add.push_back(On(kSim1));
-  edit.drop = {kSim0};
   const MoveClaim::Retired retired = claim.Publish(std::move(edit));
   EXPECT_FALSE(claim.AwaitIdle(retired));
   EXPECT_FALSE(table_.PinOn(*admission, kSim0));
