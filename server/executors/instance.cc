@@ -11,12 +11,12 @@
 
 #include "server/base/invariant.h"
 #include "server/base/status_macros.h"
-#include "server/executors/from_ivalue.h"
-#include "server/executors/instance_module.h"
-#include "server/executors/ivalue_walk.h"
-#include "server/executors/stop_scope.h"
-#include "server/executors/torch_error.h"
-#include "server/executors/tree_copy.h"
+#include "server/executors/torch/from_ivalue.h"
+#include "server/executors/torch/ivalue_walk.h"
+#include "server/executors/torch/stop_scope.h"
+#include "server/executors/torch/torch_error.h"
+#include "server/executors/torchscript/instance_module.h"
+#include "server/executors/torchscript/tree_copy.h"
 
 namespace ferry {
 

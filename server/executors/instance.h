@@ -28,7 +28,7 @@
 #include "absl/time/time.h"
 
 #include "server/devices/device.h"
-#include "server/executors/value.h"
+#include "server/values/value.h"
 
 namespace ferry {
 

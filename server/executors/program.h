@@ -37,8 +37,8 @@
 #include "absl/status/statusor.h"
 
 #include "server/executors/instance.h"
-#include "server/executors/signature.h"
 #include "server/formats/torchscript_archive.h"
+#include "server/values/signature.h"
 #include "server/weights/weight_set.h"
 
 namespace ferry {

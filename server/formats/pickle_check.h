@@ -24,6 +24,8 @@
 
 #include "absl/status/status.h"
 
+#include "server/values/value.h"
+
 namespace ferry {
 
 struct PickleLimits {
@@ -36,8 +38,7 @@ struct PickleLimits {
   // few shared lists of shared lists can be 2^60.
   uint64_t walk_max = 50'000'000;
   uint64_t string_length_max = uint64_t{16} << 20;
-  // Dimensions of one tensor.
-  uint32_t rank_max = 64;
+  uint32_t rank_max = kRankMax;
 };
 
 // The size of the storage with that key in bytes, or nothing if there is none.

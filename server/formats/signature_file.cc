@@ -1,7 +1,6 @@
 #include "server/formats/signature_file.h"
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <utility>
 
@@ -10,6 +9,8 @@
 #include "server/base/ids.h"
 #include "server/base/status_macros.h"
 #include "server/formats/refusal.h"
+#include "server/values/dtype.h"
+#include "server/values/value.h"
 
 namespace ferry {
 namespace {
@@ -18,9 +19,9 @@ using Json = nlohmann::json;
 
 constexpr int kJsonDepthMax = 8;
 
-constexpr std::array<std::string_view, 14> kDatatypes = {
-    "BOOL",  "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16",
-    "INT32", "INT64", "FP16",   "FP32",   "FP64",   "BF16", "BYTES"};
+bool IsDatatype(std::string_view name) {
+  return name == "BYTES" || ParseKServeName(name).ok();
+}
 
 // nlohmann's "[json.exception.parse_error.101] parse error at line 3, column
 // 1: ..." without its own names for things.
@@ -78,9 +79,9 @@ absl::Status CheckKeys(const Json& object, std::string_view place,
 absl::StatusOr<std::vector<int64_t>> ParseShape(const Json& shape,
                                                 std::string_view place) {
   if (!shape.is_array()) return Refusal(place, ".shape: it is not a list");
-  if (shape.size() > kSignatureRankMax) {
+  if (shape.size() > kRankMax) {
     return Refusal(place, ".shape: it has ", shape.size(),
-                   " dimensions; at most ", kSignatureRankMax, " are allowed");
+                   " dimensions; at most ", kRankMax, " are allowed");
   }
   std::vector<int64_t> sizes;
   for (const Json& size : shape) {
@@ -96,10 +97,12 @@ absl::StatusOr<std::vector<int64_t>> ParseShape(const Json& shape,
   return sizes;
 }
 
+// `on_host` are those that say "device": "cpu"; null where that may not be
+// said.
 absl::StatusOr<TensorSpec> ParseTensor(const Json& json, std::string_view place,
-                                       const Keys& optional) {
-  RETURN_IF_ERROR(
-      CheckKeys(json, place, {"name", "datatype", "shape"}, optional));
+                                       std::vector<std::string>* on_host) {
+  RETURN_IF_ERROR(CheckKeys(json, place, {"name", "datatype", "shape"},
+                            on_host != nullptr ? Keys{"device"} : Keys{}));
   if (!json["name"].is_string() || !json["datatype"].is_string()) {
     return Refusal(place, ": its name and datatype must be texts");
   }
@@ -110,7 +113,7 @@ absl::StatusOr<TensorSpec> ParseTensor(const Json& json, std::string_view place,
     return Refusal(place, ".name: it has ", tensor.name.size(), " bytes; 1 to ",
                    kTensorNameLengthMax, " are allowed");
   }
-  if (std::ranges::find(kDatatypes, tensor.datatype) == kDatatypes.end()) {
+  if (!IsDatatype(tensor.datatype)) {
     return Refusal(place, ".datatype: ", Shown(tensor.datatype),
                    " is not one of BOOL, UINT8 to UINT64, INT8 to INT64, FP16, "
                    "FP32, FP64, BF16, BYTES");
@@ -122,14 +125,13 @@ absl::StatusOr<TensorSpec> ParseTensor(const Json& json, std::string_view place,
                      " is not \"cpu\"; without it the tensor goes where the "
                      "model is");
     }
-    tensor.on_host = true;
+    on_host->push_back(tensor.name);
   }
   return tensor;
 }
 
-absl::StatusOr<std::vector<TensorSpec>> ParseTensors(const Json& json,
-                                                     const char* key,
-                                                     const Keys& optional) {
+absl::StatusOr<std::vector<TensorSpec>> ParseTensors(
+    const Json& json, const char* key, std::vector<std::string>* on_host) {
   if (!json.contains(key)) return std::vector<TensorSpec>();
   const Json& list = json[key];
   if (!list.is_array()) return Refusal(key, ": it is not a list");
@@ -141,7 +143,7 @@ absl::StatusOr<std::vector<TensorSpec>> ParseTensors(const Json& json,
   std::set<std::string> names;
   for (size_t i = 0; i < list.size(); ++i) {
     const std::string place = absl::StrCat(key, "[", i, "]");
-    ASSIGN_OR_RETURN(TensorSpec tensor, ParseTensor(list[i], place, optional));
+    ASSIGN_OR_RETURN(TensorSpec tensor, ParseTensor(list[i], place, on_host));
     if (!names.insert(tensor.name).second) {
       return Refusal(place, ".name: ", Shown(tensor.name), " is there twice");
     }
@@ -154,8 +156,9 @@ absl::StatusOr<SignatureFile> Parse(std::string_view text) {
   ASSIGN_OR_RETURN(const Json json, ParseStrictly(text));
   RETURN_IF_ERROR(CheckKeys(json, "the file", {}, {"inputs", "outputs"}));
   SignatureFile file;
-  ASSIGN_OR_RETURN(file.inputs, ParseTensors(json, "inputs", {"device"}));
-  ASSIGN_OR_RETURN(file.outputs, ParseTensors(json, "outputs", {}));
+  ASSIGN_OR_RETURN(file.inputs,
+                   ParseTensors(json, "inputs", &file.host_inputs));
+  ASSIGN_OR_RETURN(file.outputs, ParseTensors(json, "outputs", nullptr));
   return file;
 }
 
@@ -167,6 +170,19 @@ absl::StatusOr<SignatureFile> ParseSignatureFile(std::string_view text,
   if (!file.ok()) return InFile(path, file.status());
   file->path = path;
   return file;
+}
+
+absl::Status Declare(const SignatureFile& file, Signature& signature) {
+  for (const TensorSpec& tensor : file.inputs) {
+    if (signature.FindInput(tensor.name) != nullptr) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(file.path, ": it names an input ", Shown(tensor.name),
+                     " that the model's forward does not take"));
+  }
+  signature.shape_source = ShapeSource::kSidecar;
+  signature.input_shapes = file.inputs;
+  signature.output_shapes = file.outputs;
+  return absl::OkStatus();
 }
 
 }  // namespace ferry

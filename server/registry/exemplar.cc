@@ -3,7 +3,7 @@
 #include <string>
 #include <variant>
 
-#include "server/registry/value_walk.h"
+#include "server/values/flat_names.h"
 
 namespace ferry {
 namespace {

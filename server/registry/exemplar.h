@@ -15,7 +15,7 @@
 #include <span>
 #include <vector>
 
-#include "server/executors/value.h"
+#include "server/values/value.h"
 
 namespace ferry {
 

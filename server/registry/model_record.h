@@ -24,12 +24,12 @@
 #include "absl/time/time.h"
 
 #include "server/executors/program.h"
-#include "server/executors/signature.h"
-#include "server/registry/declared_shapes.h"
 #include "server/registry/exemplar.h"
 #include "server/registry/model_state.h"
 #include "server/registry/residence.h"
 #include "server/transfer/transfer_plan.h"
+#include "server/values/signature.h"
+#include "server/values/signature_check.h"
 #include "server/weights/weight_set.h"
 
 namespace ferry {

@@ -22,7 +22,7 @@
 
 #include "server/base/ids.h"
 #include "server/devices/place.h"
-#include "server/executors/signature.h"
+#include "server/values/signature.h"
 
 namespace ferry {
 

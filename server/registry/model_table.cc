@@ -9,9 +9,9 @@
 #include "server/base/invariant.h"
 #include "server/base/status_macros.h"
 #include "server/registry/check_move.h"
-#include "server/registry/declared_shapes.h"
 #include "server/registry/exemplar.h"
 #include "server/registry/model_record.h"
+#include "server/values/signature_check.h"
 
 namespace ferry {
 namespace {

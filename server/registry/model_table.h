@@ -47,9 +47,9 @@
 #include "server/base/mutex.h"
 #include "server/devices/device.h"
 #include "server/executors/instance.h"
-#include "server/executors/value.h"
 #include "server/registry/model_state.h"
 #include "server/registry/residence.h"
+#include "server/values/value.h"
 
 namespace ferry {
 

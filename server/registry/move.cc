@@ -13,7 +13,7 @@
 #include "server/base/status_macros.h"
 #include "server/formats/open_model.h"
 #include "server/registry/background.h"
-#include "server/registry/declared_shapes.h"
+#include "server/values/signature_check.h"
 
 namespace ferry {
 namespace {
@@ -123,7 +123,7 @@ absl::Status Move::Open(const MoveStop& stop) {
 absl::Status Move::BuildProgram(const WeightSet* host, const MoveStop& stop) {
   const SignatureFile sidecar = sidecar_.value_or(SignatureFile());
   ASSIGN_OR_RETURN(program_, Program::Load(*archive_, host, stop.token(),
-                                           HostInputs(sidecar)));
+                                           sidecar.host_inputs));
   if (program_ == nullptr) return absl::OkStatus();
   Signature signature = program_->signature();
   if (sidecar_.has_value()) RETURN_IF_ERROR(Declare(sidecar, signature));

@@ -24,6 +24,7 @@
 #include "absl/status/statusor.h"
 
 #include "server/devices/device_pool.h"
+#include "server/formats/signature_file.h"
 #include "server/formats/torchscript_archive.h"
 #include "server/metrics/metrics.h"
 #include "server/placement/plan_move.h"

@@ -16,7 +16,7 @@
 #include "server/base/ids.h"
 #include "server/base/status_macros.h"
 #include "server/rpc/nested_inputs.h"
-#include "server/rpc/tensor_check.h"
+#include "server/values/tensor_check.h"
 
 namespace ferry {
 namespace {
@@ -207,10 +207,8 @@ absl::StatusOr<Value> DecodeTensor(const Input& input, const std::string* raw,
   TensorView view{
       .dtype = dtype, .shape = {shape.begin(), shape.end()}, .bytes = {}};
   if (raw != nullptr) {
-    RETURN_IF_ERROR(
-        CheckDense(input.datatype(), SizeBytes(dtype), shape, raw->size()));
     view.bytes = std::as_bytes(std::span(*raw));
-    if (dtype == DType::kBool) RETURN_IF_ERROR(CheckBools(view.bytes));
+    RETURN_IF_ERROR(CheckTensor(view, input.datatype()));
   } else {
     ASSIGN_OR_RETURN(const uint64_t elements, CountElements(shape));
     const std::string_view field = FieldOf(dtype);
@@ -252,6 +250,11 @@ absl::StatusOr<uint64_t> CountStrings(std::span<const int64_t> shape) {
   ASSIGN_OR_RETURN(const uint64_t strings, CountElements(shape));
   RETURN_IF_ERROR(CheckValues(strings));
   if (strings == 0) return 1;  // One empty list.
+  if (shape.size() > Value::kDepthMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("shape ", ShapeText(shape), " nests strings deeper than ",
+                     Value::kDepthMax, " levels; send fewer dimensions"));
+  }
   uint64_t lists = 0;
   uint64_t at_this_level = 1;
   for (const int64_t size : shape) {

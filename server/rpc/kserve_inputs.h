@@ -25,7 +25,7 @@
 #include "absl/status/statusor.h"
 #include "inference/grpc_service.pb.h"
 
-#include "server/executors/value.h"
+#include "server/values/value.h"
 
 namespace ferry {
 

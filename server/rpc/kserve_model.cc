@@ -27,7 +27,7 @@ std::string_view ArgumentOf(std::string_view tensor) {
 }
 
 // Of an argument of which no shape is known. Numbers and strings need none.
-TensorShape Unknown(const Argument& argument) {
+TensorSpec Unknown(const Argument& argument) {
   static constexpr std::array<std::pair<std::string_view, const char*>, 4>
       kScalars = {{{"int", "INT64"},
                    {"float", "FP64"},
@@ -43,12 +43,12 @@ TensorShape Unknown(const Argument& argument) {
 }
 
 // Each argument's flat tensors; itself while it has none.
-std::vector<TensorShape> Inputs(const Signature& signature) {
-  std::vector<TensorShape> tensors;
+std::vector<TensorSpec> Inputs(const Signature& signature) {
+  std::vector<TensorSpec> tensors;
   for (const Argument& argument : signature.inputs) {
     const size_t before = tensors.size();
     std::ranges::copy_if(signature.input_shapes, std::back_inserter(tensors),
-                         [&](const TensorShape& shape) {
+                         [&](const TensorSpec& shape) {
                            return ArgumentOf(shape.name) == argument.name;
                          });
     if (tensors.size() == before) tensors.push_back(Unknown(argument));
@@ -58,15 +58,15 @@ std::vector<TensorShape> Inputs(const Signature& signature) {
 
 // What a model gives need not be what its schema names: a dict's entries are
 // outputs of their own.
-std::vector<TensorShape> Outputs(const Signature& signature) {
+std::vector<TensorSpec> Outputs(const Signature& signature) {
   if (!signature.output_shapes.empty()) return signature.output_shapes;
-  std::vector<TensorShape> tensors;
+  std::vector<TensorSpec> tensors;
   std::ranges::transform(signature.outputs, std::back_inserter(tensors),
                          Unknown);
   return tensors;
 }
 
-void EncodeTensor(const TensorShape& tensor, Metadata& metadata) {
+void EncodeTensor(const TensorSpec& tensor, Metadata& metadata) {
   metadata.set_name(tensor.name);
   metadata.set_datatype(tensor.datatype);
   metadata.mutable_shape()->Add(tensor.shape.begin(), tensor.shape.end());
@@ -110,10 +110,10 @@ void EncodeKServeMetadata(const ModelSnapshot& model,
   response.set_name(model.id.name);
   response.add_versions(absl::StrCat(model.id.version));
   response.set_platform(kPlatform);
-  for (const TensorShape& tensor : Inputs(signature)) {
+  for (const TensorSpec& tensor : Inputs(signature)) {
     EncodeTensor(tensor, *response.add_inputs());
   }
-  for (const TensorShape& tensor : Outputs(signature)) {
+  for (const TensorSpec& tensor : Outputs(signature)) {
     EncodeTensor(tensor, *response.add_outputs());
   }
 }
@@ -129,14 +129,14 @@ void EncodeKServeConfig(const ModelSnapshot& model,
   config.mutable_version_policy()->mutable_specific()->add_versions(
       model.id.version);
   config.mutable_model_transaction_policy()->set_decoupled(false);
-  for (const TensorShape& tensor : Inputs(signature)) {
+  for (const TensorSpec& tensor : Inputs(signature)) {
     inference::ModelInput& input = *config.add_input();
     input.set_name(tensor.name);
     input.set_data_type(ConfigType(tensor.datatype));
     input.mutable_dims()->Add(tensor.shape.begin(), tensor.shape.end());
     input.set_optional(IsOptional(signature, tensor.name));
   }
-  for (const TensorShape& tensor : Outputs(signature)) {
+  for (const TensorSpec& tensor : Outputs(signature)) {
     inference::ModelOutput& output = *config.add_output();
     output.set_name(tensor.name);
     output.set_data_type(ConfigType(tensor.datatype));

@@ -12,6 +12,7 @@
 #include "server/base/ids.h"
 #include "server/base/status_macros.h"
 #include "server/rpc/tensor_codec.h"
+#include "server/values/flat_names.h"
 
 namespace ferry {
 namespace {
@@ -58,16 +59,24 @@ class Encoder {
 
  private:
   absl::Status EncodeHere(const Value& value) {
-    return std::visit([this](const auto& kind) { return Add(kind); },
-                      value.value);
+    return std::visit(
+        [&]<typename T>(const T& kind) {
+          if constexpr (kNests<T>) {
+            return AddNested(value);
+          } else {
+            return Add(kind);
+          }
+        },
+        value.value);
   }
 
-  // A value one level below the present one.
-  absl::Status EncodeBelow(std::string_view part, const Value& value) {
-    const size_t size = name_.size();
-    absl::StrAppend(&name_, ".", AbslView(part));
-    const absl::Status status = EncodeHere(value);
-    name_.resize(size);
+  absl::Status AddNested(const Value& value) {
+    Wanted();  // There, even when it is empty.
+    absl::Status status;
+    ForEachNamed(value, name_, [&](const Value& child) {
+      status = EncodeHere(child);
+      return status.ok();
+    });
     return status;
   }
 
@@ -101,30 +110,6 @@ class Encoder {
     raw += text;
     return AddTensor("BYTES", kOne, raw);
   }
-  absl::Status Add(const Value::List& list) {
-    Wanted();
-    for (size_t i = 0; i < list.size(); ++i) {
-      RETURN_IF_ERROR(EncodeBelow(std::to_string(i), list[i]));
-    }
-    return absl::OkStatus();
-  }
-  absl::Status Add(const Value::Tuple& tuple) {
-    Wanted();
-    for (size_t i = 0; i < tuple.elements.size(); ++i) {
-      RETURN_IF_ERROR(
-          EncodeBelow(tuple.names.empty() ? std::to_string(i) : tuple.names[i],
-                      tuple.elements[i]));
-    }
-    return absl::OkStatus();
-  }
-  absl::Status Add(const Value::Dict& dict) {
-    Wanted();
-    for (const DictEntry& entry : dict) {
-      RETURN_IF_ERROR(EncodeBelow(entry.key, entry.value));
-    }
-    return absl::OkStatus();
-  }
-
   template <typename T>
   absl::Status AddNumber(std::string_view datatype, T number) {
     if (!Wanted()) return absl::OkStatus();

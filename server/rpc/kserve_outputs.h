@@ -23,7 +23,7 @@
 #include "absl/status/status.h"
 #include "inference/grpc_service.pb.h"
 
-#include "server/executors/value.h"
+#include "server/values/value.h"
 
 namespace ferry {
 

@@ -41,7 +41,7 @@ void EncodeArgument(const Argument& argument, v1::Argument& message) {
   message.set_datatype(argument.datatype);
 }
 
-void EncodeShape(const TensorShape& shape, v1::TensorShape& message) {
+void EncodeShape(const TensorSpec& shape, v1::TensorShape& message) {
   message.set_name(shape.name);
   message.set_datatype(shape.datatype);
   message.mutable_shape()->Add(shape.shape.begin(), shape.shape.end());
@@ -57,10 +57,10 @@ void EncodeSignature(const Signature& signature, v1::Signature& message) {
   }
   message.set_shape_source(static_cast<v1::ShapeSource>(
       static_cast<int>(signature.shape_source) + 1));
-  for (const TensorShape& shape : signature.input_shapes) {
+  for (const TensorSpec& shape : signature.input_shapes) {
     EncodeShape(shape, *message.add_input_shapes());
   }
-  for (const TensorShape& shape : signature.output_shapes) {
+  for (const TensorSpec& shape : signature.output_shapes) {
     EncodeShape(shape, *message.add_output_shapes());
   }
   message.mutable_host_inputs()->Add(signature.host_inputs.begin(),

@@ -19,7 +19,7 @@
 
 #include "absl/status/status.h"
 
-#include "server/executors/value.h"
+#include "server/values/value.h"
 
 namespace ferry {
 

@@ -10,7 +10,7 @@
 #include "server/base/ids.h"
 #include "server/base/status_macros.h"
 #include "server/base/utf8.h"
-#include "server/rpc/tensor_check.h"
+#include "server/values/tensor_check.h"
 
 namespace ferry {
 namespace {
@@ -55,25 +55,12 @@ absl::Status DecodeTensor(const v1::Tensor& message, const Place& at,
                 : absl::StrCat("no dtype has the number ", message.dtype()));
   }
   const auto dtype = static_cast<DType>(message.dtype() - 1);
-  const std::span<const int64_t> shape(message.shape().data(),
-                                       message.shape().size());
-  const std::string& data = message.data();
-  if (absl::Status right =
-          CheckDense(TorchName(dtype), SizeBytes(dtype), shape, data.size());
-      !right.ok()) {
-    return Refuse(at, right);
-  }
-  const auto bytes = std::as_bytes(std::span(data));
-  if (dtype == DType::kBool) {
-    if (absl::Status right = CheckBools(bytes); !right.ok()) {
-      return Refuse(at, right);
-    }
-  }
   TensorView& view = value.value.emplace<TensorView>();
   view.dtype = dtype;
-  view.shape.assign(shape.begin(), shape.end());
-  view.bytes = bytes;
-  return absl::OkStatus();
+  view.shape.assign(message.shape().begin(), message.shape().end());
+  view.bytes = std::as_bytes(std::span(message.data()));
+  const absl::Status right = CheckTensor(view, TorchName(dtype));
+  return right.ok() ? right : Refuse(at, right);
 }
 
 absl::Status DecodeValue(const v1::Value& message, const Place& at, int depth,

@@ -25,7 +25,7 @@
 #include "absl/status/status.h"
 #include "ferry/v1/tensor.pb.h"
 
-#include "server/executors/value.h"
+#include "server/values/value.h"
 
 namespace ferry {
 

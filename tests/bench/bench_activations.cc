@@ -20,7 +20,7 @@
 #include <torch/script.h>
 
 #include "server/base/worker.h"
-#include "server/executors/activation_budget.h"
+#include "server/executors/torch/activation_budget.h"
 
 namespace {
 

@@ -11,7 +11,7 @@
 
 #include "server/base/invariant.h"
 #include "server/base/unique_fd.h"
-#include "server/executors/torch_types.h"
+#include "server/executors/torch/torch_types.h"
 
 namespace ferry {
 

@@ -16,7 +16,7 @@
 #include "server/devices/cpu_device.h"
 #include "server/devices/sim_device.h"
 #include "server/executors/program.h"
-#include "server/executors/sim_backend.h"
+#include "server/executors/sim/sim_backend.h"
 #include "server/formats/torchscript_archive.h"
 #include "server/weights/arena.h"
 #include "server/weights/weight_set.h"

@@ -20,8 +20,8 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "server/executors/operator_check.h"
 #include "server/executors/program.h"
+#include "server/executors/torchscript/checks/operator_check.h"
 #include "tests/executors/operator_arguments.h"
 
 namespace ferry {

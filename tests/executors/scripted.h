@@ -15,7 +15,7 @@
 #include <torch/csrc/jit/frontend/sugared_value.h>
 #include <torch/csrc/jit/ir/ir.h>
 
-#include "server/executors/forward_graph.h"
+#include "server/executors/torchscript/forward_graph.h"
 
 namespace ferry {
 

@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "server/executors/module_loader.h"
+#include "server/executors/torchscript/module_loader.h"
 #include "tests/formats/pickle_text.h"
 #include "tests/support/zip_writer.h"
 

@@ -61,10 +61,10 @@ TEST(SignatureFileTest, AnInputMayBelongOnTheHost) {
   };
   const auto file = ParseInput(tensor("\"cpu\""));
   ASSERT_THAT(file, IsOk());
-  EXPECT_TRUE(file->inputs[0].on_host);
-  EXPECT_FALSE(ParseInput(R"({"name": "x", "datatype": "FP32", "shape": []})")
-                   ->inputs[0]
-                   .on_host);
+  EXPECT_THAT(file->host_inputs, testing::ElementsAre(file->inputs[0].name));
+  EXPECT_THAT(ParseInput(R"({"name": "x", "datatype": "FP32", "shape": []})")
+                  ->host_inputs,
+              testing::IsEmpty());
   for (const std::string device : {"\"cuda:0\"", "0", "null", "[\"cpu\"]"}) {
     ExpectRefused(ParseInput(tensor(device)), "inputs[0].device: ");
   }

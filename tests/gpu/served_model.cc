@@ -7,7 +7,7 @@
 
 #include <ATen/Functions.h>
 
-#include "server/executors/torch_types.h"
+#include "server/executors/torch/torch_types.h"
 #include "tests/executors/model_file.h"
 
 namespace ferry {

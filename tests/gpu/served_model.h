@@ -14,7 +14,7 @@
 
 #include "absl/status/statusor.h"
 
-#include "server/executors/value.h"
+#include "server/values/value.h"
 #include "tests/support/test_pool.h"
 
 namespace ferry {

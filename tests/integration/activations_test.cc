@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "server/executors/activation_budget.h"
+#include "server/executors/torch/activation_budget.h"
 #include "tests/integration/test_daemon.h"
 #include "tests/support/status_matchers.h"
 

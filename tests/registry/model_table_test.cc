@@ -12,7 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "server/base/mutex.h"
-#include "server/executors/value.h"
+#include "server/values/value.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_pool.h"
 

@@ -12,7 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "server/rpc/tensor_check.h"
+#include "server/values/tensor_check.h"
 #include "tests/support/status_matchers.h"
 
 namespace ferry::kserve_inputs_test {
@@ -366,12 +366,21 @@ TEST(KServeInputsTest, CountsTheStringsOfAllInputsTogether) {
 
 TEST(KServeInputsTest, RefusesShapesThatNestEachStringInManyLists) {
   ModelInferRequest request;
-  std::vector<int64_t> shape(kRankMax, 1);
+  std::vector<int64_t> shape(Value::kDepthMax, 1);
   shape[0] = 4096;
   AddInput(request, "x", "BYTES", shape);
   request.add_raw_input_contents(std::string(4 * 4096, '\0'));
   EXPECT_THAT(Refusal(request),
               HasSubstr("makes 126977 lists of 4096 strings, more than two"));
+}
+
+TEST(KServeInputsTest, RefusesStringsThatNestDeeperThanValues) {
+  ModelInferRequest request;
+  AddInput(request, "x", "BYTES",
+           std::vector<int64_t>(Value::kDepthMax + 1, 1));
+  request.add_raw_input_contents(std::string(4, '\0'));
+  EXPECT_THAT(Refusal(request),
+              HasSubstr("nests strings deeper than 32 levels"));
 }
 
 TEST(KServeInputsTest, CountsAStringAndEachListAroundIt) {

@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "server/rpc/tensor_check.h"
+#include "server/values/tensor_check.h"
 #include "tests/support/status_matchers.h"
 
 namespace ferry::tensor_codec_test {

@@ -16,7 +16,7 @@
 #include "ferry/v1/model_service.pb.h"
 #include "inference/grpc_service.pb.h"
 
-#include "server/executors/value.h"
+#include "server/values/value.h"
 #include "tests/support/status_matchers.h"
 
 namespace ferry::wire_scan_test {

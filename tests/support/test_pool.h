@@ -16,7 +16,7 @@
 
 #include "server/devices/device_pool.h"
 #include "server/devices/sim_device.h"
-#include "server/executors/sim_backend.h"
+#include "server/executors/sim/sim_backend.h"
 #include "server/metrics/metrics.h"
 #include "server/registry/model_table.h"
 #include "server/registry/mover.h"
