@@ -1,23 +1,25 @@
-// An ImageLayout says where a file's weights lie in one Lease of device memory.
+// An ImageLayout says where the weights of a file, or of several, lie in one
+// Lease of device memory.
 //
 // Zip formats keep each tensor storage as a stored, 64-byte aligned record, and
-// keep records of a kind together. So the image of a model is simply a few big
+// keep records of a kind together (PlanImage). So the image of a model is simply a few big
 // ranges of the file, one behind the other: each is read in one go, headers
 // between the records come along, and no byte is ever moved twice.
 //
 // Threads:  any; plain values.
-// Units:    bytes. File offsets count from the start of the file, image
+// Units:    bytes. File offsets count from the start of their file, image
 //           offsets from the start of the Lease.
-// Limits:   kImageAlignmentBytes divides every record's image offset;
-//           kPageBytes divides both offsets of every span, so a span can be
-//           read with O_DIRECT.
+// Limits:   kImageAlignmentBytes divides every record's image offset; in an
+//           image that PlanImage makes, kPageBytes divides both offsets of
+//           every span, so a span can be read with O_DIRECT.
 
 #ifndef SERVER_FORMATS_IMAGE_LAYOUT_H_
 #define SERVER_FORMATS_IMAGE_LAYOUT_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace ferry {
@@ -25,23 +27,22 @@ namespace ferry {
 inline constexpr uint64_t kImageAlignmentBytes = 64;
 inline constexpr uint64_t kPageBytes = 4096;
 
-// One tensor storage of the file.
+// One tensor storage of a file.
 struct Record {
-  static constexpr std::string_view kConstants = "constants/";
-
-  std::string name;  // "data/0", "constants/3".
+  std::string name;  // As the format calls it: "data/0", "constants/3".
+  size_t file_index = 0;
   uint64_t file_offset_bytes = 0;
   uint64_t image_offset_bytes = 0;
   uint64_t size_bytes = 0;
-  uint32_t crc32 = 0;  // Of the record's bytes, as the file states it.
-
-  // A tensor of the code, not of the module. They end the image.
-  bool is_constant() const { return name.starts_with(kConstants); }
+  // Of the record's bytes, as the file states it; nothing where the format has
+  // no checksums.
+  std::optional<uint32_t> crc32 = std::nullopt;
 };
 
 struct ImageLayout {
-  // A range of the file that is a range of the image, byte for byte.
+  // A range of a file that is a range of the image, byte for byte.
   struct Span {
+    size_t file_index = 0;
     uint64_t file_offset_bytes = 0;
     uint64_t image_offset_bytes = 0;
     uint64_t size_bytes = 0;

@@ -28,6 +28,7 @@ uint64_t HoleLimit(const std::vector<Record>& records) {
 // Begins a span at the page of `record`, on the image's next page.
 ImageLayout::Span SpanFrom(const Record& record, uint64_t image_size_bytes) {
   return {
+      .file_index = record.file_index,
       .file_offset_bytes = record.file_offset_bytes / kPageBytes * kPageBytes,
       .image_offset_bytes =
           (image_size_bytes + kPageBytes - 1) / kPageBytes * kPageBytes,
@@ -70,6 +71,7 @@ ImageLayout PlanImage(std::vector<std::vector<Record>> kinds) {
   for (std::vector<Record>& records : kinds) {
     std::ranges::sort(records, {}, &Record::file_offset_bytes);
     for (size_t i = 0; i < records.size(); ++i) {
+      INVARIANT(records[i].file_index == records[0].file_index);
       INVARIANT(records[i].file_offset_bytes % kImageAlignmentBytes == 0);
       INVARIANT(i == 0 ||
                 FileEnd(records[i - 1]) <= records[i].file_offset_bytes);

@@ -21,7 +21,8 @@ namespace ferry {
 // Where a range is split, a hole of this size or more ends it.
 inline constexpr uint64_t kHoleMaxBytes = uint64_t{64} << 10;
 
-// The kinds come one behind the other in the image. Records do not overlap;
+// The kinds come one behind the other in the image. Those of one are in one
+// file, and do not overlap;
 // their file offsets are multiples of kImageAlignmentBytes. Fills in their
 // image offsets.
 ImageLayout PlanImage(std::vector<std::vector<Record>> kinds);

@@ -23,7 +23,7 @@ namespace ferry {
 namespace {
 
 constexpr std::string_view kWeights = "data/";
-constexpr std::string_view kConstants = Record::kConstants;
+constexpr std::string_view kConstants = "constants/";
 constexpr std::string_view kCode = "code/";
 constexpr std::string_view kCodeSuffix = ".py";
 constexpr uint64_t kHeaderRecordSizeMax = 64;
@@ -61,6 +61,7 @@ absl::StatusOr<std::vector<Record>> WeightsIn(const ZipArchive& zip,
                      "; save the model with PyTorch itself");
     }
     weights.push_back({.name = record.name,
+                       .file_index = 0,
                        .file_offset_bytes = record.file_offset_bytes,
                        .image_offset_bytes = 0,
                        .size_bytes = record.size_bytes,
@@ -112,6 +113,10 @@ absl::StatusOr<std::unique_ptr<TorchScriptArchive>> TorchScriptArchive::Open(
   RETURN_IF_ERROR(archive->CheckPickle("constants.pkl", kConstants));
   RETURN_IF_ERROR(archive->CheckCode());
   return archive;
+}
+
+bool TorchScriptArchive::IsConstant(const Record& record) {
+  return record.name.starts_with(kConstants);
 }
 
 const std::string* TorchScriptArchive::Find(std::string_view name) const {

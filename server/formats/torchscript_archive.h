@@ -26,6 +26,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,12 +34,12 @@
 #include "absl/status/statusor.h"
 
 #include "server/base/unique_fd.h"
-#include "server/formats/image_layout.h"
+#include "server/formats/weights_source.h"
 #include "server/formats/zip_archive.h"
 
 namespace ferry {
 
-class TorchScriptArchive {
+class TorchScriptArchive final : public WeightsSource {
  public:
   static constexpr uint64_t kCodeSizeMax = uint64_t{64} << 20;
 
@@ -50,7 +51,11 @@ class TorchScriptArchive {
   TorchScriptArchive& operator=(const TorchScriptArchive&) = delete;
 
   // The weights ("data/N") and then the constants ("constants/N").
-  const ImageLayout& layout() const { return layout_; }
+  const ImageLayout& layout() const override { return layout_; }
+  std::span<const File> files() const override { return {&file_, 1}; }
+
+  // A tensor of the code, not of the module. They end the image.
+  static bool IsConstant(const Record& record);
 
   // The checked bytes of a record, named without the archive's top folder:
   // "data.pkl", "constants.pkl", "code/__torch__/model.py". Null when nothing
@@ -62,13 +67,13 @@ class TorchScriptArchive {
   // The file format version, which selects operator upgraders.
   int version() const { return version_; }
 
-  int fd() const { return zip_->fd(); }
-  const std::string& path() const { return zip_->path(); }
+  int fd() const { return file_.fd; }
+  const std::string& path() const { return file_.path; }
   uint64_t file_size_bytes() const { return zip_->file_size_bytes(); }
 
  private:
   explicit TorchScriptArchive(std::unique_ptr<ZipArchive> zip)
-      : zip_(std::move(zip)) {}
+      : zip_(std::move(zip)), file_{zip_->fd(), zip_->path()} {}
 
   absl::Status ReadVersion();
   absl::Status PlanWeights();
@@ -76,6 +81,7 @@ class TorchScriptArchive {
   absl::Status CheckCode();
 
   const std::unique_ptr<ZipArchive> zip_;
+  const File file_;
   // Written by Open() only.
   std::map<std::string, std::string, std::less<>> checked_;
   ImageLayout layout_;

@@ -84,6 +84,7 @@ struct ModelSnapshot {
   ModelId id;  // Version 0: none has been loaded.
   ModelState state = ModelState::kCold;
   std::string path;
+  std::string platform;  // Program::platform(); empty while nothing is loaded.
   std::vector<DeviceId> serving_on;
   // By device, exact; the cpu is host memory.
   std::vector<std::pair<DeviceId, uint64_t>> bytes;

@@ -201,6 +201,7 @@ ModelSnapshot ModelTable::SnapshotOf(const ModelRecord& record) const {
   snapshot.bytes = record.BytesByDevice();
   if (record.loaded != nullptr) {
     snapshot.weight_bytes = record.loaded->host.size_bytes();
+    snapshot.platform = record.loaded->program->platform();
     snapshot.stateful = record.loaded->program->stateful();
     snapshot.activation_peak_bytes =
         record.loaded->program->activation_peak_bytes();

@@ -112,8 +112,8 @@ absl::Status Move::Open(const MoveStop& stop) {
   edit_.version = file.version;
   edit_.path = file.path;
   sidecar_ = std::move(file.sidecar);
-  ASSIGN_OR_RETURN(archive_,
-                   TorchScriptArchive::Open(std::move(file.fd), file.path));
+  ASSIGN_OR_RETURN(source_,
+                   rooms_.formats.open_source(std::move(file.fd), file.path));
   // Code that does not need weights is compiled before any is read: a file that
   // cannot serve is refused while that is cheap.
   return BuildProgram(nullptr, stop);
@@ -122,8 +122,9 @@ absl::Status Move::Open(const MoveStop& stop) {
 // Without the host copy there may be none yet.
 absl::Status Move::BuildProgram(const WeightSet* host, const MoveStop& stop) {
   const SignatureFile sidecar = sidecar_.value_or(SignatureFile());
-  ASSIGN_OR_RETURN(program_, Program::Load(*archive_, host, stop.token(),
-                                           sidecar.host_inputs));
+  ASSIGN_OR_RETURN(program_,
+                   rooms_.formats.open_program(*source_, host, stop.token(),
+                                               sidecar.host_inputs));
   if (program_ == nullptr) return absl::OkStatus();
   Signature signature = program_->signature();
   if (sidecar_.has_value()) RETURN_IF_ERROR(Declare(sidecar, signature));
@@ -142,8 +143,8 @@ absl::Status Move::Decide() {
   if (program != nullptr) {
     RETURN_IF_ERROR(CheckReplicas(claim_->model(), *program, plan_));
   }
-  RETURN_IF_ERROR(Take(archive_ != nullptr ? archive_->layout().size_bytes
-                                           : there->host.size_bytes()));
+  RETURN_IF_ERROR(Take(source_ != nullptr ? source_->layout().size_bytes
+                                          : there->host.size_bytes()));
   if (program != nullptr) RETURN_IF_ERROR(TakeState(*program));
   record_.EndStep(MoveStep::kDecide);
   return absl::OkStatus();
@@ -165,8 +166,8 @@ absl::StatusOr<MovePlan> Move::PlanFor(const Program* program) const {
   question.wanted = request_.destination.devices;
   question.automatic = request_.destination.automatic;
   question.has_host_copy = there != nullptr;
-  question.size_bytes = archive_ != nullptr ? archive_->layout().size_bytes
-                                            : there->host.size_bytes();
+  question.size_bytes = source_ != nullptr ? source_->layout().size_bytes
+                                           : there->host.size_bytes();
   question.serving = claim_->residences();
   if (program != nullptr) question.state_bytes = program->state_bytes();
   return PlanMove(devices, question);
@@ -176,7 +177,7 @@ absl::Status Move::Take(uint64_t image_bytes) {
   if (plan_.read_file) {
     ASSIGN_OR_RETURN(WeightSet host, rooms_.weights.Take(kCpu, image_bytes));
     edit_.loaded = std::make_unique<LoadedModel>(
-        LoadedModel{.plan = PlanTransfer(archive_->layout()),
+        LoadedModel{.plan = PlanTransfer(source_->layout()),
                     .checksums = {},
                     .host = std::move(host),
                     .signature = nullptr,
@@ -228,9 +229,7 @@ absl::Status Move::FillHost(const MoveStop& stop) {
   LoadedModel& loaded = *edit_.loaded;
   claim_->mark().step = MoveStep::kCopy;
   ASSIGN_OR_RETURN(const TransferReport read,
-                   rooms_.transfers.Read({.fd = archive_->fd(),
-                                          .path = archive_->path(),
-                                          .layout = archive_->layout(),
+                   rooms_.transfers.Read({.source = *source_,
                                           .plan = loaded.plan,
                                           .host = loaded.host,
                                           .checksums = loaded.checksums,
@@ -243,7 +242,7 @@ absl::Status Move::FillHost(const MoveStop& stop) {
     RETURN_IF_ERROR(TakeState(*program_));
     record_.EndStep(MoveStep::kWarmup);
   }
-  archive_.reset();  // All the file's code, which nobody needs any more.
+  source_.reset();  // All the file's code, which nobody needs any more.
   loaded.declared = ShapeIndex(signature_->input_shapes);
   loaded.signature = std::move(signature_);
   loaded.program = std::move(program_);
@@ -344,7 +343,7 @@ absl::Status Move::Switch(const MoveStop& stop) {
 // own thread ends it.
 void Move::Free() {
   if (edit_.add.empty() && edit_.loaded == nullptr && program_ == nullptr &&
-      archive_ == nullptr && retired_.residences.empty() &&
+      source_ == nullptr && retired_.residences.empty() &&
       retired_.loaded == nullptr) {
     return;
   }
@@ -354,7 +353,7 @@ void Move::Free() {
     retired_.loaded.reset();
     program_.reset();
     edit_.loaded.reset();
-    archive_.reset();
+    source_.reset();
     return absl::OkStatus();
   }).IgnoreError();
 }

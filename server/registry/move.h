@@ -24,8 +24,9 @@
 #include "absl/status/statusor.h"
 
 #include "server/devices/device_pool.h"
+#include "server/executors/open_program.h"
+#include "server/formats/open_source.h"
 #include "server/formats/signature_file.h"
-#include "server/formats/torchscript_archive.h"
 #include "server/metrics/metrics.h"
 #include "server/placement/plan_move.h"
 #include "server/registry/check_move.h"
@@ -39,8 +40,15 @@
 
 namespace ferry {
 
+// What opens a model's file: OpenSource and OpenProgram, or formats of a test.
+struct ModelFormats {
+  std::function<decltype(OpenSource)> open_source = &OpenSource;
+  std::function<decltype(OpenProgram)> open_program = &OpenProgram;
+};
+
 struct MoveRooms {  // All outlive the moves.
   const std::vector<std::string>& model_directories;
+  const ModelFormats& formats;
   DevicePool& devices;
   WeightStore& weights;
   TransferEngine& transfers;
@@ -101,9 +109,9 @@ class Move final : public MoveTask {
   // What the steps make and hand on.
   MoveRecord record_;
   std::optional<SignatureFile> sidecar_;
-  std::shared_ptr<const Signature> signature_;   // A load's, with its program.
-  std::unique_ptr<TorchScriptArchive> archive_;  // A load's.
-  std::unique_ptr<Program> program_;             // A load's, until COPY's end.
+  std::shared_ptr<const Signature> signature_;  // A load's, with its program.
+  std::unique_ptr<WeightsSource> source_;       // A load's.
+  std::unique_ptr<Program> program_;            // A load's, until COPY's end.
   MovePlan plan_;
   MoveClaim::Edit edit_;        // Until SWITCH.
   MoveClaim::Retired retired_;  // From SWITCH on.

@@ -26,6 +26,7 @@ Mover::Ticket Mover::Ask(MoveRequest request, MoveDone done) {
   auto move = std::make_unique<Move>(
       std::move(request),
       MoveRooms{.model_directories = options_.model_directories,
+                .formats = options_.formats,
                 .devices = rooms_.devices,
                 .weights = rooms_.weights,
                 .transfers = rooms_.transfers,

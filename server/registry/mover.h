@@ -27,6 +27,7 @@
 #include "server/metrics/metrics.h"
 #include "server/registry/check_move.h"
 #include "server/registry/model_table.h"
+#include "server/registry/move.h"
 #include "server/registry/move_history.h"
 #include "server/registry/move_queue.h"
 #include "server/transfer/calibration.h"
@@ -41,6 +42,7 @@ class Mover {
     std::vector<std::string> model_directories;
     int moves_max = 4;
     size_t waiters_max = 256;
+    ModelFormats formats = {};
   };
   struct Rooms {  // All outlive the Mover.
     DevicePool& devices;

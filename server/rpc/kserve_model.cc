@@ -16,7 +16,6 @@
 namespace ferry {
 namespace {
 
-constexpr char kPlatform[] = "pytorch_torchscript";
 constexpr char kBackend[] = "pytorch";
 
 using Metadata = inference::ModelMetadataResponse::TensorMetadata;
@@ -109,7 +108,7 @@ void EncodeKServeMetadata(const ModelSnapshot& model,
   const Signature& signature = *model.signature;
   response.set_name(model.id.name);
   response.add_versions(absl::StrCat(model.id.version));
-  response.set_platform(kPlatform);
+  response.set_platform(model.platform);
   for (const TensorSpec& tensor : Inputs(signature)) {
     EncodeTensor(tensor, *response.add_inputs());
   }
@@ -123,7 +122,7 @@ void EncodeKServeConfig(const ModelSnapshot& model,
   INVARIANT(model.signature != nullptr);
   const Signature& signature = *model.signature;
   config.set_name(model.id.name);
-  config.set_platform(kPlatform);
+  config.set_platform(model.platform);
   config.set_backend(kBackend);
   config.set_max_batch_size(0);
   config.mutable_version_policy()->mutable_specific()->add_versions(

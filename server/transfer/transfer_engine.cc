@@ -97,21 +97,20 @@ void CheckFits(const TransferPlan& plan, const WeightSet& weights) {
                 weights.size_bytes());
 }
 
-absl::Status ReadFully(const TransferEngine::ReadRequest& request,
-                       uint64_t offset_bytes, std::span<std::byte> to) {
+absl::Status ReadFully(const WeightsSource::File& file, uint64_t offset_bytes,
+                       std::span<std::byte> to) {
   while (!to.empty()) {
-    const ssize_t got = ::pread(request.fd, to.data(), to.size(),
+    const ssize_t got = ::pread(file.fd, to.data(), to.size(),
                                 static_cast<off_t>(offset_bytes));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
       const absl::Status cause = absl::ErrnoToStatus(
-          errno,
-          absl::StrCat(request.path, ": reading at byte ", offset_bytes));
+          errno, absl::StrCat(file.path, ": reading at byte ", offset_bytes));
       return absl::InternalError(cause.message());
     }
     if (got == 0) {
       return absl::InvalidArgumentError(absl::StrCat(
-          request.path, ": ends at or before byte ", offset_bytes, ", but its ",
+          file.path, ": ends at or before byte ", offset_bytes, ", but its ",
           "weights go on to ", offset_bytes + to.size(),
           " or further: the file became shorter while it was loaded"));
     }
@@ -124,6 +123,7 @@ absl::Status ReadFully(const TransferEngine::ReadRequest& request,
 absl::Status ReadChunk(const TransferEngine::ReadRequest& request, size_t index,
                        std::vector<uint32_t>& segment_sums, Tally& tally) {
   const Chunk& chunk = request.plan.chunks[index];
+  const WeightsSource::File& file = request.source.files()[chunk.file_index];
   std::byte* const to = request.host.data() + chunk.offset_bytes;
   ChunkSum sum(request.plan, chunk, segment_sums);
   tally.Begin();
@@ -131,7 +131,7 @@ absl::Status ReadChunk(const TransferEngine::ReadRequest& request, size_t index,
       chunk, kPieceBytes, [&](uint64_t offset_bytes, uint64_t size_bytes) {
         const std::span piece(to + offset_bytes, size_bytes);
         RETURN_IF_ERROR(
-            ReadFully(request, chunk.file_offset_bytes + offset_bytes, piece));
+            ReadFully(file, chunk.file_offset_bytes + offset_bytes, piece));
         if (offset_bytes + size_bytes == chunk.size_bytes) tally.Copied();
         sum.Add(piece);
         return absl::OkStatus();
@@ -157,7 +157,7 @@ std::vector<RecordFailure> FailedRecords(
   }
   std::vector<RecordFailure> failures;
   for (size_t i = 0; i < found.size(); ++i) {
-    if (found[i] != layout.records[i].crc32) {
+    if (found[i] != layout.records[i].crc32.value_or(found[i])) {
       failures.push_back({.record_index = i, .found = found[i]});
     }
   }
@@ -186,13 +186,14 @@ std::vector<size_t> ChunksOf(const std::vector<RecordFailure>& failures,
 absl::Status DataLossInFile(const TransferEngine::ReadRequest& request,
                             const std::vector<RecordFailure>& failures) {
   const RecordFailure& first = failures.front();
-  const Record& record = request.layout.records[first.record_index];
+  const std::vector<Record>& records = request.source.layout().records;
+  const Record& record = records[first.record_index];
   return absl::DataLossError(absl::StrFormat(
       "%s: record %s (%d bytes at %d) has CRC-32 %08x, the file says %08x; %d "
       "of its %d records of weights are damaged, so get a new copy of the file",
-      request.path, record.name, record.size_bytes, record.file_offset_bytes,
-      first.found, record.crc32, failures.size(),
-      request.layout.records.size()));
+      request.source.files()[record.file_index].path, record.name,
+      record.size_bytes, record.file_offset_bytes, first.found, *record.crc32,
+      failures.size(), records.size()));
 }
 
 // Sums a chunk where it lies.
@@ -262,7 +263,7 @@ absl::StatusOr<TransferReport> TransferEngine::Read(
       },
       request.stop));
   std::vector<RecordFailure> failures =
-      FailedRecords(request.layout, plan, segment_sums);
+      FailedRecords(request.source.layout(), plan, segment_sums);
   if (failures.empty()) return tally.Report();
 
   CountVerifyFailure(request.host.device());
@@ -274,7 +275,7 @@ absl::StatusOr<TransferReport> TransferEngine::Read(
         return ReadChunk(request, again[i], segment_sums, tally);
       },
       request.stop));
-  failures = FailedRecords(request.layout, plan, segment_sums);
+  failures = FailedRecords(request.source.layout(), plan, segment_sums);
   if (failures.empty()) return tally.Report();
   CountVerifyFailure(request.host.device());
   return DataLossInFile(request, failures);

@@ -33,7 +33,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
-#include "server/formats/image_layout.h"
+#include "server/formats/weights_source.h"
 #include "server/metrics/metrics.h"
 #include "server/transfer/chunk_queue.h"
 #include "server/transfer/transfer_plan.h"
@@ -70,13 +70,11 @@ class TransferEngine {
   TransferEngine(const TransferEngine&) = delete;
   TransferEngine& operator=(const TransferEngine&) = delete;
 
-  // Reads the image from `fd` into `host` (on the cpu), tests every record
-  // against its own CRC-32 and fills `checksums`. `path` is for errors.
+  // Reads the image into `host` (on the cpu), tests every record against its
+  // own CRC-32, where the source has one, and fills `checksums`.
   struct ReadRequest {
-    int fd = -1;
-    std::string path;
-    const ImageLayout& layout;
-    const TransferPlan& plan;
+    const WeightsSource& source;
+    const TransferPlan& plan;  // Of the source's layout.
     const WeightSet& host;
     Checksums& checksums;
     TransferProgress progress;

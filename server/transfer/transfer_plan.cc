@@ -16,7 +16,7 @@ void AddSegments(const ImageLayout& layout, uint64_t offset_bytes,
     const uint64_t here_end_bytes = here.image_offset_bytes + here.size_bytes;
     const uint64_t from_bytes = std::max(offset_bytes, here.image_offset_bytes);
     const uint64_t to_bytes = std::min(end_bytes, here_end_bytes);
-    if (from_bytes < to_bytes) {
+    if (here.crc32.has_value() && from_bytes < to_bytes) {
       plan.segments.push_back({.offset_bytes = from_bytes,
                                .size_bytes = to_bytes - from_bytes,
                                .record_index = record});
@@ -39,7 +39,8 @@ TransferPlan PlanTransfer(const ImageLayout& layout) {
       AddSegments(layout, offset_bytes, offset_bytes + size_bytes, record,
                   plan);
       plan.chunks.push_back(
-          {.file_offset_bytes = span.file_offset_bytes + done_bytes,
+          {.file_index = span.file_index,
+           .file_offset_bytes = span.file_offset_bytes + done_bytes,
            .offset_bytes = offset_bytes,
            .size_bytes = size_bytes,
            .segment_begin = segment_begin,
@@ -50,7 +51,9 @@ TransferPlan PlanTransfer(const ImageLayout& layout) {
   }
 
   uint64_t records_bytes = 0;
-  for (const Record& here : layout.records) records_bytes += here.size_bytes;
+  for (const Record& here : layout.records) {
+    if (here.crc32.has_value()) records_bytes += here.size_bytes;
+  }
   uint64_t segments_bytes = 0;
   for (const auto& here : plan.segments) segments_bytes += here.size_bytes;
   INVARIANT(segments_bytes == records_bytes);  // Each lies in one span.

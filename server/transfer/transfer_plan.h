@@ -3,9 +3,9 @@
 //
 // A pure function of an ImageLayout, so that a load, a move and a verification
 // of one model all see the same chunks. Each chunk is read or copied as one
-// piece; its segments are the parts of records in it, which the file has
-// checksums for. Bytes between records (a zip's local headers) travel with the
-// chunk; the file has no checksum for them, but the copies of them do.
+// piece; its segments are the parts of records in it that the file has
+// checksums for. Bytes between records (a zip's local headers), and records
+// without one, travel with the chunk; the copies of them have checksums.
 //
 // Threads:  any; immutable once made.
 // Units:    bytes, offsets from the start of the image.
@@ -33,6 +33,7 @@ struct TransferPlan {
     size_t record_index;  // In ImageLayout::records.
   };
   struct Chunk {
+    size_t file_index;
     uint64_t file_offset_bytes;
     uint64_t offset_bytes;
     uint64_t size_bytes;
@@ -48,7 +49,7 @@ struct TransferPlan {
 TransferPlan PlanTransfer(const ImageLayout& layout);
 
 // The Hash of every chunk of a plan, in the same order. Known once a model has
-// been read from its file, whose own checksums (CRC-32) its records were tested
+// been read from its file, whose own checksums its records were tested
 // against. (Of chunks rather than segments: one call checks a chunk on a
 // device, however many small records are in it.)
 using Checksums = std::vector<uint64_t>;

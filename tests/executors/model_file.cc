@@ -11,6 +11,7 @@
 
 #include "server/base/invariant.h"
 #include "server/base/unique_fd.h"
+#include "server/executors/torch/start_libtorch.h"
 #include "server/executors/torch/torch_types.h"
 
 namespace ferry {
@@ -73,9 +74,9 @@ ServedModel Serve(const std::string& path, Device& device, Devices& devices) {
   model.archive = OpenArchive(path);
   if (model.archive == nullptr) return model;
   model.host = PlaceWeights(*model.archive, devices.cpu);
-  auto program = Program::Load(*model.archive, nullptr, {});
+  auto program = OpenProgram(*model.archive, nullptr, {}, {});
   if (program.ok() && *program == nullptr) {
-    program = Program::Load(*model.archive, model.host.weights.get(), {});
+    program = OpenProgram(*model.archive, model.host.weights.get(), {}, {});
   }
   EXPECT_TRUE(program.ok()) << program.status();
   if (!program.ok()) return model;

@@ -15,6 +15,7 @@
 
 #include "server/devices/cpu_device.h"
 #include "server/devices/sim_device.h"
+#include "server/executors/open_program.h"
 #include "server/executors/program.h"
 #include "server/executors/sim/sim_backend.h"
 #include "server/formats/torchscript_archive.h"

@@ -20,7 +20,7 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "server/executors/program.h"
+#include "server/executors/torch/start_libtorch.h"
 #include "server/executors/torchscript/checks/operator_check.h"
 #include "tests/executors/operator_arguments.h"
 

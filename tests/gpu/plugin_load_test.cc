@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "server/devices/cuda_plugin.h"
-#include "server/executors/program.h"
+#include "server/executors/torch/start_libtorch.h"
 #include "tests/support/status_matchers.h"
 
 namespace ferry::plugin_load_test {

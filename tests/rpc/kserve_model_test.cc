@@ -23,6 +23,7 @@ ModelSnapshot Snapshot() {
   ModelSnapshot model;
   model.id.name = "detector";
   model.id.version = 3;
+  model.platform = "pytorch_torchscript";
   model.serving_on = {{DeviceKind::kCpu, 0}, {DeviceKind::kCuda, 1}};
   Signature signature;
   signature.inputs = {{.name = "images", .type = "List[Tensor]"},

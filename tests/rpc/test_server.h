@@ -11,6 +11,7 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <grpcpp/client_context.h>
@@ -34,8 +35,9 @@ class TestServer {
  public:
   explicit TestServer(
       const std::string& devices = "cpu=64MiB,sim:0=16MiB,sim:1=16MiB",
-      ModelTable::Options table = {}, RpcServer::Options options = {})
-      : pool(devices, table),
+      ModelTable::Options table = {}, RpcServer::Options options = {},
+      ModelFormats formats = {})
+      : pool(devices, table, std::move(formats)),
         scheduler(std::make_unique<Scheduler>(pool.devices->devices(), 1,
                                               *pool.table, pool.metrics)) {
     options.listen_address = "127.0.0.1:0";

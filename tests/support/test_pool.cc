@@ -3,10 +3,12 @@
 #include <future>
 #include <utility>
 
-#include "server/executors/program.h"
+#include "server/executors/torch/start_libtorch.h"
 
 namespace ferry {
-TestPool::TestPool(const std::string& specs, ModelTable::Options options) {
+
+TestPool::TestPool(const std::string& specs, ModelTable::Options options,
+                   ModelFormats formats) {
   devices = *DevicePool::Create(*ParseDeviceSpecs(specs));
   static const bool started = [] {
     StartLibTorch(1);
@@ -21,7 +23,8 @@ TestPool::TestPool(const std::string& specs, ModelTable::Options options) {
   table = std::make_unique<ModelTable>(options);
   mover = std::make_unique<Mover>(
       Mover::Options{.model_directories = {models.path().string()},
-                     .moves_max = 2},
+                     .moves_max = 2,
+                     .formats = std::move(formats)},
       Mover::Rooms{.devices = *devices,
                    .weights = *weights,
                    .transfers = *transfers,

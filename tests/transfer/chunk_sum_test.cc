@@ -60,7 +60,8 @@ TEST(ChunkSumTest, SumsARecordOverSeveralChunks) {
 
 TEST(ChunkSumTest, SumsAChunkWithoutAnyRecord) {
   TransferPlan plan;
-  plan.chunks.push_back({.file_offset_bytes = 0,
+  plan.chunks.push_back({.file_index = 0,
+                         .file_offset_bytes = 0,
                          .offset_bytes = 100,
                          .size_bytes = 50,
                          .segment_begin = 0,

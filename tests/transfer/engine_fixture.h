@@ -60,9 +60,13 @@ class EngineFixture : public testing::Test {
 
   TransferEngine::ReadRequest ReadOf(const TestImage& image,
                                      const WeightSet& host) {
-    return {.fd = image.fd(),
-            .path = "m/1/model.pt",
-            .layout = image.layout(),
+    return ReadOf(image.source(), image, host);
+  }
+  // Of another source of the same image.
+  TransferEngine::ReadRequest ReadOf(const WeightsSource& source,
+                                     const TestImage& image,
+                                     const WeightSet& host) {
+    return {.source = source,
             .plan = image.plan(),
             .host = host,
             .checksums = checksums_,

@@ -12,10 +12,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <random>
 #include <span>
 #include <string>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include <sys/mman.h>
@@ -23,7 +25,7 @@
 #include "server/base/crc32.h"
 #include "server/base/invariant.h"
 #include "server/base/unique_fd.h"
-#include "server/formats/image_layout.h"
+#include "server/formats/weights_source.h"
 #include "server/transfer/transfer_plan.h"
 
 namespace ferry {
@@ -52,7 +54,8 @@ inline ImageLayout LayOut(const Spans& spans) {
           {.name = "data/" + std::to_string(layout.records.size()),
            .file_offset_bytes = span.file_offset_bytes + span.size_bytes,
            .image_offset_bytes = span.image_offset_bytes + span.size_bytes,
-           .size_bytes = size_bytes});
+           .size_bytes = size_bytes,
+           .crc32 = 0});
       span.size_bytes += size_bytes;
     }
     layout.spans.push_back(span);
@@ -64,6 +67,17 @@ inline ImageLayout LayOut(const Spans& spans) {
   return layout;
 }
 
+// Any layout of any files.
+struct TestSource final : WeightsSource {
+  TestSource(ImageLayout layout_in, std::vector<File> files_in)
+      : layout_(std::move(layout_in)), files_(std::move(files_in)) {}
+  const ImageLayout& layout() const override { return layout_; }
+  std::span<const File> files() const override { return files_; }
+
+  ImageLayout layout_;
+  std::vector<File> files_;
+};
+
 class TestImage {
  public:
   // The same seed, the same bytes.
@@ -72,10 +86,13 @@ class TestImage {
     INVARIANT(fd_);
     Fill(seed);
     plan_ = PlanTransfer(layout_);
+    source_.emplace(
+        layout_, std::vector<WeightsSource::File>{{fd_.get(), "m/1/model.pt"}});
   }
 
   int fd() const { return fd_.get(); }
   const ImageLayout& layout() const { return layout_; }
+  const TestSource& source() const { return *source_; }
   const TransferPlan& plan() const { return plan_; }
   uint64_t size_bytes() const { return layout_.size_bytes; }
 
@@ -83,10 +100,10 @@ class TestImage {
   const std::vector<std::byte>& bytes() const { return bytes_; }
 
   // The same file stating another checksum for one record.
-  ImageLayout LayoutWithWrongCrc(size_t record) const {
-    ImageLayout layout = layout_;
-    layout.records[record].crc32 ^= 1;
-    return layout;
+  TestSource SourceWithWrongCrc(size_t record) const {
+    TestSource source = *source_;
+    *source.layout_.records[record].crc32 ^= 1;
+    return source;
   }
 
   // Flips a byte of a record in the file; twice puts it back.
@@ -129,6 +146,7 @@ class TestImage {
   ImageLayout layout_;
   TransferPlan plan_;
   std::vector<std::byte> bytes_;
+  std::optional<TestSource> source_;
 };
 
 }  // namespace ferry

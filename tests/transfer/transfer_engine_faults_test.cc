@@ -33,18 +33,11 @@ using TransferEngineFaultsTest = EngineFixture;
 TEST_F(TransferEngineFaultsTest, RefusesARecordThatHasNotTheFilesChecksum) {
   const TestImage image(large_);
   const WeightSet host = TakeHost(image);
-  const ImageLayout layout = image.LayoutWithWrongCrc(2);
-  TransferEngine::ReadRequest request{.fd = image.fd(),
-                                      .path = "m/1/model.pt",
-                                      .layout = layout,
-                                      .plan = image.plan(),
-                                      .host = host,
-                                      .checksums = checksums_,
-                                      .progress = {},
-                                      .stop = {}};
+  const TestSource source = image.SourceWithWrongCrc(2);
+  const auto request = ReadOf(source, image, host);
   const absl::Status status = engine_.Read(request).status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss));
-  const uint32_t right = image.layout().records[2].crc32;
+  const uint32_t right = *image.layout().records[2].crc32;
   EXPECT_THAT(
       std::string(status.message()),
       AllOf(HasSubstr("m/1/model.pt"), HasSubstr("data/2"),
@@ -56,15 +49,8 @@ TEST_F(TransferEngineFaultsTest, RefusesARecordThatHasNotTheFilesChecksum) {
 TEST_F(TransferEngineFaultsTest, RefusesAnEmptyRecordThatStatesAChecksum) {
   const TestImage image(small_);
   const WeightSet host = TakeHost(image);
-  const ImageLayout layout = image.LayoutWithWrongCrc(1);
-  TransferEngine::ReadRequest request{.fd = image.fd(),
-                                      .path = "",
-                                      .layout = layout,
-                                      .plan = image.plan(),
-                                      .host = host,
-                                      .checksums = checksums_,
-                                      .progress = {},
-                                      .stop = {}};
+  const TestSource source = image.SourceWithWrongCrc(1);
+  const auto request = ReadOf(source, image, host);
   EXPECT_THAT(engine_.Read(request), StatusIs(absl::StatusCode::kDataLoss));
 }
 
@@ -129,10 +115,9 @@ TEST_F(TransferEngineFaultsTest, ReadsOnAfterAShortRead) {
   layout.records.push_back(
       {.name = "data/0", .size_bytes = kSizeBytes, .crc32 = Crc32(0, bytes)});
   const TransferPlan plan = PlanTransfer(layout);
+  const TestSource source(layout, {{fd.get(), "kallsyms"}});
   const WeightSet host(cpu_, *host_->Take(kSizeBytes), kSizeBytes);
-  ASSERT_THAT(engine_.Read({.fd = fd.get(),
-                            .path = "kallsyms",
-                            .layout = layout,
+  ASSERT_THAT(engine_.Read({.source = source,
                             .plan = plan,
                             .host = host,
                             .checksums = checksums_,
@@ -146,8 +131,9 @@ TEST_F(TransferEngineFaultsTest, ReadsOnAfterAShortRead) {
 TEST_F(TransferEngineFaultsTest, SaysWhatTheFileSystemSaid) {
   const TestImage image(small_);
   const WeightSet host = TakeHost(image);
-  auto request = ReadOf(image, host);
-  request.fd = -1;
+  TestSource source = image.source();
+  source.files_[0].fd = -1;
+  const auto request = ReadOf(source, image, host);
   const absl::Status status = engine_.Read(request).status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kInternal));
   EXPECT_THAT(

@@ -119,6 +119,44 @@ TEST_F(TransferEngineTest, AStopEndsAVerification) {
               StatusIs(absl::StatusCode::kCancelled));
 }
 
+// The second of two files goes behind the first one's image, and states no
+// checksums.
+TEST_F(TransferEngineTest, ReadsOneImageFromSeveralFiles) {
+  const TestImage first(large_, 1);
+  const TestImage second(large_, 2);
+  const uint64_t begin_bytes =
+      (first.size_bytes() + kPageBytes - 1) / kPageBytes * kPageBytes;
+  TestSource source(first.layout(),
+                    {first.source().files()[0], second.source().files()[0]});
+  for (ImageLayout::Span span : second.layout().spans) {
+    span.file_index = 1;
+    span.image_offset_bytes += begin_bytes;
+    source.layout_.spans.push_back(span);
+  }
+  for (Record record : second.layout().records) {
+    record.file_index = 1;
+    record.image_offset_bytes += begin_bytes;
+    record.crc32 = std::nullopt;
+    source.layout_.records.push_back(record);
+  }
+  source.layout_.size_bytes = begin_bytes + second.size_bytes();
+  const TransferPlan plan = PlanTransfer(source.layout());
+  const WeightSet host(cpu_, *host_->Take(source.layout_.size_bytes),
+                       source.layout_.size_bytes);
+  ASSERT_THAT(engine_.Read({.source = source,
+                            .plan = plan,
+                            .host = host,
+                            .checksums = checksums_,
+                            .progress = {},
+                            .stop = {}}),
+              IsOk());
+  const std::span<const std::byte> bytes(host.data(), host.size_bytes());
+  EXPECT_TRUE(
+      std::ranges::equal(bytes.first(first.size_bytes()), first.bytes()));
+  EXPECT_TRUE(std::ranges::equal(bytes.subspan(begin_bytes), second.bytes()));
+  EXPECT_THAT(engine_.Verify(plan, host, checksums_, {}), IsOk());
+}
+
 TEST_F(TransferEngineTest, CarriesManyImagesAtOnce) {
   const std::unique_ptr<SimDevice> second = MakeSim(1);
   const auto second_arena = *Arena::Create(*second, kDeviceBytes);
@@ -129,9 +167,7 @@ TEST_F(TransferEngineTest, CarriesManyImagesAtOnce) {
       const WeightSet host = TakeHost(image);
       Checksums checksums;
       for (int round = 0; round < 3; ++round) {
-        ASSERT_THAT(engine_.Read({.fd = image.fd(),
-                                  .path = "",
-                                  .layout = image.layout(),
+        ASSERT_THAT(engine_.Read({.source = image.source(),
                                   .plan = image.plan(),
                                   .host = host,
                                   .checksums = checksums,

@@ -53,6 +53,30 @@ TEST(TransferPlanTest, ASmallModelIsOneChunk) {
   EXPECT_EQ(plan.segments[1].record_index, 1);
 }
 
+TEST(TransferPlanTest, ARecordWithoutAChecksumIsInNoSegment) {
+  ImageLayout layout = Packed({100, 200, 300});
+  layout.records[1].crc32 = std::nullopt;
+  const TransferPlan plan = PlanTransfer(layout);
+  ASSERT_EQ(plan.chunks.size(), 1);
+  EXPECT_EQ(plan.chunks[0].size_bytes, 600);
+  ASSERT_EQ(plan.segments.size(), 2);
+  EXPECT_EQ(plan.segments[1].offset_bytes, 300);
+  EXPECT_EQ(plan.segments[1].record_index, 2);
+}
+
+TEST(TransferPlanTest, AChunkIsOfOneFile) {
+  ImageLayout layout = Packed({100});
+  layout.spans.push_back({.file_index = 1,
+                          .file_offset_bytes = 0,
+                          .image_offset_bytes = kPageBytes,
+                          .size_bytes = 50});
+  const TransferPlan plan = PlanTransfer(layout);
+  ASSERT_EQ(plan.chunks.size(), 2);
+  EXPECT_EQ(plan.chunks[0].file_index, 0);
+  EXPECT_EQ(plan.chunks[1].file_index, 1);
+  EXPECT_EQ(plan.chunks[1].offset_bytes, kPageBytes);
+}
+
 TEST(TransferPlanTest, ARecordOverAChunksEndIsASegmentInEach) {
   const TransferPlan plan = PlanTransfer(Packed({kChunk - 1, 3}));
   ASSERT_EQ(plan.chunks.size(), 2);

@@ -1,5 +1,4 @@
-// StartLibTorch() and TryLibTorchOn(), which program.h declares: they belong to
-// no one Program.
+#include "server/executors/torch/start_libtorch.h"
 
 #include <optional>
 #include <string>
@@ -20,7 +19,6 @@
 #include "absl/strings/str_cat.h"
 
 #include "server/base/invariant.h"
-#include "server/executors/program.h"
 #include "server/executors/torch/operator_guards.h"
 #include "server/executors/torch/torch_error.h"
 #include "server/executors/torch/torch_types.h"

@@ -13,15 +13,15 @@
 
 namespace ferry {
 
-Instance::Module::Module(const ProgramCode& program,
-                         const WeightSet& weight_set,
-                         const WeightSet* state_set)
+InstanceModule::InstanceModule(const ProgramCode& program,
+                               const WeightSet& weight_set,
+                               const WeightSet* state_set)
     : code(program),
       weights(weight_set),
       state(state_set),
       torch_device(ToTorchDevice(weight_set.device().id())) {}
 
-absl::Status Instance::Module::Bind() {
+absl::Status InstanceModule::Bind() {
   const c10::InferenceMode inference;
   try {
     const c10::OptionalDeviceGuard guard(
@@ -43,7 +43,7 @@ absl::Status Instance::Module::Bind() {
   return absl::OkStatus();
 }
 
-void Instance::Module::MakeState() {
+void InstanceModule::MakeState() {
   if (has_state) return;
   StorageMap storages(code.range, weights);
   if (state != nullptr) storages.CopyWritten(code.state_layout, *state);
@@ -51,7 +51,7 @@ void Instance::Module::MakeState() {
   has_state = true;
 }
 
-void Instance::Module::TakeStateOf(const Module& from) {
+void InstanceModule::TakeStateOf(const InstanceModule& from) {
   const ImageRange lease =
       ImageRange::Over(from.weights.data(), from.weights.size_bytes());
   StorageMap storages(lease, weights);
@@ -61,9 +61,9 @@ void Instance::Module::TakeStateOf(const Module& from) {
 }
 
 // One map for both: a constant may be a part of an object.
-void Instance::Module::BuildFrom(const c10::IValue& objects,
-                                 torch::jit::Graph& constants,
-                                 StorageMap& storages) {
+void InstanceModule::BuildFrom(const c10::IValue& objects,
+                               torch::jit::Graph& constants,
+                               StorageMap& storages) {
   self = CopyTree(objects, storages);
   if (code.plan) {
     plan = *code.plan;

@@ -1,8 +1,8 @@
-// An Instance's Module is what an Instance holds: LibTorch's side of
-// instance.h.
+// An InstanceModule is what a TorchScriptInstance runs: a program's objects and
+// code over one lease.
 //
 // Owns:     the bound objects and code. The program and the weights outlive it.
-// Threads:  as instance.h says.
+// Threads:  as torchscript_instance.h says.
 
 #ifndef SERVER_EXECUTORS_TORCHSCRIPT_INSTANCE_MODULE_H_
 #define SERVER_EXECUTORS_TORCHSCRIPT_INSTANCE_MODULE_H_
@@ -15,15 +15,14 @@
 #include "absl/status/status.h"
 
 #include "server/base/mutex.h"
-#include "server/executors/instance.h"
 #include "server/executors/torchscript/program_code.h"
 #include "server/weights/weight_set.h"
 
 namespace ferry {
 
-struct Instance::Module {
-  Module(const ProgramCode& program, const WeightSet& weight_set,
-         const WeightSet* state_set);
+struct InstanceModule {
+  InstanceModule(const ProgramCode& program, const WeightSet& weight_set,
+                 const WeightSet* state_set);
 
   // Makes `defaults`, `self` and `plan` as views of the weights. Reads no
   // weight.
@@ -33,7 +32,7 @@ struct Instance::Module {
   void MakeState();
   // Instead: objects and constants as they are in `from`, weights of its lease
   // becoming weights of this one. May throw.
-  void TakeStateOf(const Module& from);
+  void TakeStateOf(const InstanceModule& from);
 
   const ProgramCode& code;
   const WeightSet& weights;

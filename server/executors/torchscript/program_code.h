@@ -1,4 +1,4 @@
-// A ProgramCode is what a Program holds: LibTorch's side of program.h.
+// A ProgramCode is what a TorchScriptProgram is made of, and its Instances use.
 //
 // Threads:  immutable once loaded.
 
@@ -11,13 +11,13 @@
 
 #include <torch/csrc/jit/runtime/interpreter.h>
 
-#include "server/executors/program.h"
 #include "server/executors/torch/activation_account.h"
 #include "server/executors/torchscript/forward_arguments.h"
 #include "server/executors/torchscript/graph/state_analysis.h"
 #include "server/executors/torchscript/image_range.h"
 #include "server/executors/torchscript/module_loader.h"
 #include "server/executors/torchscript/storage_map.h"
+#include "server/values/signature.h"
 
 namespace ferry {
 
@@ -35,10 +35,6 @@ struct ProgramCode {
   std::optional<torch::jit::Code> plan;
   // Of all that this code allocates, in every instance.
   c10::intrusive_ptr<ActivationAccount> account;
-};
-
-struct Program::Code {
-  ProgramCode code;
 };
 
 }  // namespace ferry

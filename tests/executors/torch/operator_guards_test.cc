@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "server/executors/program.h"
+#include "server/executors/torch/start_libtorch.h"
 #include "server/executors/torch/torch_error.h"
 #include "tests/executors/scripted.h"
 #include "tests/support/status_matchers.h"

@@ -1,12 +1,13 @@
 // What StartLibTorch() leaves set, and what TryLibTorchOn() says of devices
 // good and bad.
 
+#include "server/executors/torch/start_libtorch.h"
+
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
-#include "server/executors/program.h"
 #include "tests/executors/model_file.h"
 #include "tests/executors/scripted.h"
 #include "tests/support/status_matchers.h"

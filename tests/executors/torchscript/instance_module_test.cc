@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <torch/custom_class.h>
 
+#include "server/executors/torchscript/torchscript_program.h"
 #include "tests/executors/model_file.h"
 #include "tests/executors/scripted.h"
 #include "tests/support/status_matchers.h"
@@ -52,7 +53,7 @@ TEST(InstanceModuleTest, PackedWeightsServeOnTheCpuOnly) {
   EXPECT_TRUE(Close(result->outputs()[0].value, at::full({2, 4}, 4.0)));
 
   const PlacedWeights on_sim = PlaceWeights(*model.archive, *devices.sim0);
-  const auto refused = model.program->Bind(*on_sim.weights);
+  const auto refused = model.program->Bind(*on_sim.weights, nullptr);
   EXPECT_THAT(refused, StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(std::string(refused.status().message()),
               HasSubstr("packed weights (LinearPackedParamsBase)"));
@@ -63,12 +64,12 @@ TEST(InstanceModuleTest, BindingReadsNoWeight) {
   SaveScaleModel(folder / "m.pt", 3);
   Devices devices;
   const auto archive = OpenArchive(folder / "m.pt");
-  const auto program = Program::Load(*archive, nullptr, {});
+  const auto program = TorchScriptProgram::Load(*archive, nullptr, {});
   ASSERT_THAT(program, IsOk());
   // Bound first, filled afterwards.
   const PlacedWeights weights = PlaceWeights(*archive, devices.cpu);
   std::memset(weights.weights->data(), 0, weights.weights->size_bytes());
-  const auto instance = (*program)->Bind(*weights.weights);
+  const auto instance = (*program)->Bind(*weights.weights, nullptr);
   ASSERT_THAT(instance, IsOk());
   const PlacedWeights filled = PlaceWeights(*archive, devices.cpu);
   std::memcpy(weights.weights->data(), filled.weights->data(),

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "server/executors/torch/start_libtorch.h"
 #include "server/executors/torch/torch_error.h"
 #include "server/executors/torchscript/graph/graph_walk.h"
 #include "tests/executors/model_file.h"

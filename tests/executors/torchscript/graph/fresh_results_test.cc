@@ -17,8 +17,8 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "server/executors/program.h"
 #include "server/executors/torch/ivalue_walk.h"
+#include "server/executors/torch/start_libtorch.h"
 #include "tests/executors/operator_arguments.h"
 #include "tests/executors/scripted.h"
 

@@ -1,4 +1,4 @@
-#include "server/executors/instance.h"
+#include "server/executors/torchscript/torchscript_instance.h"
 
 #include <optional>
 #include <utility>
@@ -20,16 +20,12 @@
 
 namespace ferry {
 
-struct RunResult::Holder {
+namespace {
+
+// What an answer's tensors are in.
+struct AnswerMemory final : RunResult::Memory {
   AnswerTensors tensors;
 };
-
-RunResult::RunResult() = default;
-RunResult::RunResult(RunResult&&) noexcept = default;
-RunResult& RunResult::operator=(RunResult&&) noexcept = default;
-RunResult::~RunResult() = default;
-
-namespace {
 
 std::optional<c10::Device> Accelerator(c10::Device device) {
   if (device.is_cpu()) return std::nullopt;
@@ -68,19 +64,14 @@ absl::Status ForwardThrew() {
 
 }  // namespace
 
-Instance::Instance(std::unique_ptr<Module> module)
-    : module_(std::move(module)) {}
-Instance::~Instance() = default;
-
-Device& Instance::device() const { return module_->weights.device(); }
-
-absl::StatusOr<RunResult> Instance::Run(std::span<const NamedValue> inputs) {
-  Module& module = *module_;
+absl::StatusOr<RunResult> TorchScriptInstance::Run(
+    std::span<const NamedValue> inputs) {
+  InstanceModule& module = module_;
   const ProgramCode& code = module.code;
   const c10::InferenceMode inference;
   const ActivationScope scope(code.account);
-  RunResult result;
-  result.holder_ = std::make_unique<RunResult::Holder>();
+  auto memory = std::make_unique<AnswerMemory>();
+  std::vector<NamedValue> outputs;
   try {
     std::optional<MutexLock> turn;
     const c10::OptionalDeviceGuard guard(Accelerator(module.torch_device));
@@ -95,7 +86,7 @@ absl::StatusOr<RunResult> Instance::Run(std::span<const NamedValue> inputs) {
          .copy_tensors = code.state.writes_inputs || code.state.stateful,
          .host_inputs = code.signature.host_inputs},
         stack));
-    AnswerTensors& tensors = result.holder_->tensors;
+    AnswerTensors& tensors = memory->tensors;
     tensors.copy_all = code.state.stateful;
     if (code.state.stateful) {
       turn.emplace(module.turn);
@@ -104,27 +95,28 @@ absl::StatusOr<RunResult> Instance::Run(std::span<const NamedValue> inputs) {
     stack[0] = module.self;
     torch::jit::InterpreterState(module.plan).run(stack);
     INVARIANT(stack.size() == 1);
-    ASSIGN_OR_RETURN(result.outputs_, AnswerValues(stack[0], tensors));
+    ASSIGN_OR_RETURN(outputs, AnswerValues(stack[0], tensors));
   } catch (...) {
     const absl::Status status = ForwardThrew();
     RETURN_IF_ERROR(device().Health());
     return status;
   }
   RETURN_IF_ERROR(device().Health());
-  return result;
+  return RunResult(std::move(outputs), std::move(memory));
 }
 
-absl::Status Instance::WarmUp(std::span<const NamedValue> inputs,
-                              std::stop_token stop, absl::Duration limit) {
+absl::Status TorchScriptInstance::WarmUp(std::span<const NamedValue> inputs,
+                                         std::stop_token stop,
+                                         absl::Duration limit) {
   const StopScope scope(std::move(stop), limit);
   const OperatorStops stops;
   Run(inputs).IgnoreError();
   return device().Health();
 }
 
-absl::Status Instance::CarryStateFrom(const Instance& other) {
-  Module& to = *module_;
-  Module& from = *other.module_;
+absl::Status TorchScriptInstance::CarryStateFrom(Instance& other) {
+  InstanceModule& to = module_;
+  InstanceModule& from = dynamic_cast<TorchScriptInstance&>(other).module_;
   INVARIANT(&to.code == &from.code);
   if (!to.code.state.stateful || &to == &from) return absl::OkStatus();
   const c10::InferenceMode inference;

@@ -1,4 +1,4 @@
-#include "server/executors/program.h"
+#include "server/executors/torchscript/torchscript_program.h"
 
 #include <algorithm>
 #include <utility>
@@ -21,9 +21,9 @@
 #include "server/executors/torchscript/graph/graph_walk.h"
 #include "server/executors/torchscript/graph/host_inputs.h"
 #include "server/executors/torchscript/graph/input_dtypes.h"
-#include "server/executors/torchscript/instance_module.h"
 #include "server/executors/torchscript/program_code.h"
 #include "server/executors/torchscript/schema_signature.h"
+#include "server/executors/torchscript/torchscript_instance.h"
 #include "server/formats/read_exactly.h"
 
 namespace ferry {
@@ -43,15 +43,15 @@ absl::StatusOr<bool> FillConstants(const TorchScriptArchive& archive,
                                    ImageRange& range) {
   uint64_t size_bytes = 0;
   for (const Record& record : archive.layout().records) {
-    if (record.is_constant()) size_bytes += record.size_bytes;
+    if (TorchScriptArchive::IsConstant(record)) size_bytes += record.size_bytes;
   }
-  if (size_bytes > Program::kConstantsReadMaxBytes) return false;
+  if (size_bytes > TorchScriptProgram::kConstantsReadMaxBytes) return false;
   for (const Record& record : archive.layout().records) {
-    if (!record.is_constant()) continue;
+    if (!TorchScriptArchive::IsConstant(record)) continue;
     ASSIGN_OR_RETURN(
         const std::string bytes,
         ReadExactly(archive.fd(), record.file_offset_bytes, record.size_bytes));
-    if (Crc32(0, std::as_bytes(std::span(bytes))) != record.crc32) {
+    if (Crc32(0, std::as_bytes(std::span(bytes))) != *record.crc32) {
       return absl::DataLossError(
           absl::StrCat("record ", record.name, ": wrong checksum"));
     }
@@ -145,12 +145,8 @@ ProgramCode MakeCode(const TorchScriptArchive& archive, ImageRange& range,
                      .account = std::move(account)};
 }
 
-}  // namespace
-
-Program::Program(std::unique_ptr<Code> code) : code_(std::move(code)) {}
-Program::~Program() = default;
-
-absl::StatusOr<std::unique_ptr<Program::Code>> Program::Compile(
+// Null when only weights will tell.
+absl::StatusOr<std::optional<ProgramCode>> Compile(
     const TorchScriptArchive& archive, ImageRange& range, bool filled,
     std::stop_token stop, std::span<const std::string> host_inputs) {
   auto account = c10::make_intrusive<ActivationAccount>();
@@ -158,10 +154,10 @@ absl::StatusOr<std::unique_ptr<Program::Code>> Program::Compile(
   absl::StatusOr<std::optional<LoadedModule>> module =
       LoadModule(archive, range, filled, std::move(stop));
   if (!module.ok()) return InProgramFile(archive, module.status());
-  if (!module->has_value()) return nullptr;
+  if (!module->has_value()) return std::nullopt;
   try {
-    return std::unique_ptr<Code>(new Code{MakeCode(
-        archive, range, **std::move(module), std::move(account), host_inputs)});
+    return MakeCode(archive, range, **std::move(module), std::move(account),
+                    host_inputs);
   } catch (...) {
     return InProgramFile(
         archive, CurrentExceptionStatus(absl::StatusCode::kInvalidArgument,
@@ -169,7 +165,9 @@ absl::StatusOr<std::unique_ptr<Program::Code>> Program::Compile(
   }
 }
 
-absl::StatusOr<std::unique_ptr<Program>> Program::Load(
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<TorchScriptProgram>> TorchScriptProgram::Load(
     const TorchScriptArchive& archive, const WeightSet* host,
     std::stop_token stop, std::span<const std::string> host_inputs) {
   const uint64_t size_bytes = archive.layout().size_bytes;
@@ -184,41 +182,28 @@ absl::StatusOr<std::unique_ptr<Program>> Program::Load(
     if (!all.ok()) return InProgramFile(archive, all.status());
     if (!*all) return nullptr;
   }
-  absl::StatusOr<std::unique_ptr<Code>> code =
+  absl::StatusOr<std::optional<ProgramCode>> code =
       Compile(archive, *range, filled, std::move(stop), host_inputs);
   if (!code.ok()) {
     // An error that came of reading zeros for weights says nothing.
     if (range->WasRead()) return nullptr;
     return code.status();
   }
-  if (*code == nullptr || (*code)->code.range.WasRead()) return nullptr;
-  (*code)->code.range.Empty();
-  return std::unique_ptr<Program>(new Program(*std::move(code)));
+  if (!code->has_value() || (*code)->range.WasRead()) return nullptr;
+  (*code)->range.Empty();
+  return std::unique_ptr<TorchScriptProgram>(
+      new TorchScriptProgram(**std::move(code)));
 }
 
-absl::StatusOr<std::unique_ptr<Instance>> Program::Bind(
+absl::StatusOr<std::unique_ptr<Instance>> TorchScriptProgram::Bind(
     const WeightSet& weights, const WeightSet* state) const {
-  INVARIANT(weights.size_bytes() >= code_->code.image_bytes);
+  INVARIANT(weights.size_bytes() >= code_.image_bytes);
   INVARIANT((state == nullptr ? 0 : state->size_bytes()) >= state_bytes());
   INVARIANT(state == nullptr || &state->device() == &weights.device());
-  const ActivationScope scope(code_->code.account);
-  auto module = std::make_unique<Instance::Module>(code_->code, weights, state);
-  RETURN_IF_ERROR(module->Bind());
-  return std::unique_ptr<Instance>(new Instance(std::move(module)));
-}
-
-const Signature& Program::signature() const { return code_->code.signature; }
-
-bool Program::stateful() const { return code_->code.state.stateful; }
-
-uint64_t Program::state_bytes() const {
-  return code_->code.state_layout.size_bytes;
-}
-
-bool Program::ran_code_at_load() const { return code_->code.module.ran_code; }
-
-uint64_t Program::activation_peak_bytes() const {
-  return code_->code.account->peak_bytes();
+  const ActivationScope scope(code_.account);
+  auto instance = std::make_unique<TorchScriptInstance>(code_, weights, state);
+  RETURN_IF_ERROR(instance->Bind());
+  return instance;
 }
 
 }  // namespace ferry

@@ -3,7 +3,7 @@
 // Two references: the golden answers that eager PyTorch gave (equal up to
 // rounding) and LibTorch's own loader on the cpu (equal bit by bit).
 
-#include "server/executors/program.h"
+#include "server/executors/torchscript/torchscript_program.h"
 
 #include <array>
 #include <fstream>
@@ -90,7 +90,7 @@ TEST(ProgramTest, TellsTheDtypesOfItsInputsAndWhichStayOnTheHost) {
                                              {"packed", "FP32", "lengths"},
                                              {"packed_traced", "FP32", ""}}) {
     const auto archive = OpenArchive(ModelsFolder() + "/" + name + ".pt");
-    const auto program = Program::Load(*archive, nullptr, {});
+    const auto program = TorchScriptProgram::Load(*archive, nullptr, {});
     ASSERT_THAT(program, IsOk());
     const Signature& signature = (*program)->signature();
     EXPECT_EQ(signature.inputs[0].datatype, datatype) << name;
@@ -117,9 +117,10 @@ TEST(ProgramTest, KeepsOnTheHostWhatItIsTold) {
                                     {"xs", ""},
                                     {"xs.bb", "sim:0"},
                                     {"x", "sim:0"}}) {
-    const auto program = Program::Load(*archive, nullptr, {}, {{told}});
+    const auto program =
+        TorchScriptProgram::Load(*archive, nullptr, {}, {{told}});
     ASSERT_THAT(program, IsOk());
-    const auto instance = *(*program)->Bind(*on_sim.weights);
+    const auto instance = *(*program)->Bind(*on_sim.weights, nullptr);
     const auto result = instance->Run(inputs);
     if (*where == '\0') {  // "a" cannot be added to what is on the device.
       EXPECT_THAT(result, StatusIs(absl::StatusCode::kInternal));
@@ -133,7 +134,7 @@ TEST(ProgramTest, KeepsOnTheHostWhatItIsTold) {
 TEST(ProgramTest, AFileWithoutForwardIsNoProgram) {
   SKIP_WITHOUT_MODELS();
   const auto archive = OpenArchive(ModelsFolder() + "/mlp.in.pt");
-  const auto program = Program::Load(*archive, nullptr, {});
+  const auto program = TorchScriptProgram::Load(*archive, nullptr, {});
   EXPECT_THAT(program, StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(std::string(program.status().message()),
               ::testing::HasSubstr("has no forward"));
@@ -142,7 +143,7 @@ TEST(ProgramTest, AFileWithoutForwardIsNoProgram) {
 TEST(ProgramTest, TellsNamesAndTypesOfInputsAndOutputs) {
   SKIP_WITHOUT_MODELS();
   const auto archive = OpenArchive(ModelsFolder() + "/nested.pt");
-  const auto program = Program::Load(*archive, nullptr, {});
+  const auto program = TorchScriptProgram::Load(*archive, nullptr, {});
   ASSERT_THAT(program, IsOk());
   const Signature& signature = (*program)->signature();
   ASSERT_EQ(signature.inputs.size(), 7u);
@@ -172,14 +173,14 @@ TEST(ProgramTest, OneProgramServesAllItsReplicas) {
   const std::string base = ModelsFolder() + "/baked_traced";
   Devices devices;
   const auto archive = OpenArchive(base + ".pt");
-  const auto program = Program::Load(*archive, nullptr, {});
+  const auto program = TorchScriptProgram::Load(*archive, nullptr, {});
   ASSERT_THAT(program, IsOk());
   const auto values = ReadValues(base + ".in.pt", 'i');
   const auto inputs = ToInputs((*program)->signature(), values);
   const auto golden = ReadValues(base + ".out.pt", 'o');
   for (Device* device : devices.all) {
     const PlacedWeights weights = PlaceWeights(*archive, *device);
-    const auto instance = (*program)->Bind(*weights.weights);
+    const auto instance = (*program)->Bind(*weights.weights, nullptr);
     ASSERT_THAT(instance, IsOk());
     EXPECT_EQ(&(*instance)->device(), device);
     const auto result = (*instance)->Run(inputs);
@@ -213,10 +214,10 @@ TEST_P(ConstantsOfOneShapeTest, AreToldApart) {
   const at::Tensor x = at::zeros({4});
   for (Device* device : devices.all) {
     const auto archive = OpenArchive(folder / "m.pt");
-    const auto program = Program::Load(*archive, nullptr, {});
+    const auto program = TorchScriptProgram::Load(*archive, nullptr, {});
     ASSERT_THAT(program, IsOk());
     const PlacedWeights weights = PlaceWeights(*archive, *device);
-    const auto instance = *(*program)->Bind(*weights.weights);
+    const auto instance = *(*program)->Bind(*weights.weights, nullptr);
     const auto result =
         instance->Run(ToInputs((*program)->signature(), {c10::IValue(x)}));
     ASSERT_THAT(result, IsOk());
@@ -249,8 +250,9 @@ TEST(ProgramTest, MoreConstantsThanAreReadEarlyComeWithTheWeights) {
   large.slice(0, 3, 4).fill_(41.5);
   SaveAdder(folder / "m.pt", large.select(0, 3));
   const auto archive = OpenArchive(folder / "m.pt");
-  ASSERT_GT(archive->layout().size_bytes, Program::kConstantsReadMaxBytes);
-  const auto early = Program::Load(*archive, nullptr, {});
+  ASSERT_GT(archive->layout().size_bytes,
+            TorchScriptProgram::kConstantsReadMaxBytes);
+  const auto early = TorchScriptProgram::Load(*archive, nullptr, {});
   ASSERT_THAT(early, IsOk());
   EXPECT_EQ(*early, nullptr);
   Devices devices;
@@ -287,8 +289,9 @@ TEST(ProgramTest, AWrongScalarConstantIsDataLoss) {
   file.seekp(static_cast<std::streamoff>(at));
   file.put('\x01');
   file.close();
-  EXPECT_THAT(Program::Load(*OpenArchive(folder / "m.pt"), nullptr, {}),
-              StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(
+      TorchScriptProgram::Load(*OpenArchive(folder / "m.pt"), nullptr, {}),
+      StatusIs(absl::StatusCode::kDataLoss));
 }
 
 TEST(ProgramTest, ATensorDefaultIsItsOwnOnEveryDevice) {

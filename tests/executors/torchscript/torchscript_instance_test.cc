@@ -1,6 +1,6 @@
 // Runs: what they refuse, what they leave alone, and state that moves along.
 
-#include "server/executors/instance.h"
+#include "server/executors/torchscript/torchscript_instance.h"
 
 #include <algorithm>
 #include <array>
@@ -17,6 +17,7 @@
 
 #include "server/base/crc32.h"
 #include "server/base/worker.h"
+#include "server/executors/torchscript/torchscript_program.h"
 #include "tests/executors/model_file.h"
 #include "tests/executors/scripted.h"
 #include "tests/support/status_matchers.h"
@@ -408,7 +409,8 @@ TEST_P(StreamTest, GoesOnBitEqualOverMoves) {
   const PlacedWeights host = PlaceWeights(*archive, devices.cpu);
   const PlacedWeights on_sim0 = PlaceWeights(*archive, *devices.sim0);
   const PlacedWeights on_sim1 = PlaceWeights(*archive, *devices.sim1);
-  const auto program = Program::Load(*archive, host.weights.get(), {});
+  const auto program =
+      TorchScriptProgram::Load(*archive, host.weights.get(), {});
   ASSERT_THAT(program, IsOk());
   ASSERT_TRUE((*program)->stateful());
   const std::vector<const WeightSet*> route = {
