@@ -79,6 +79,12 @@ struct Daemon::Rooms {
                      WeightsDamaged(device, why);
                    }}) {}
 
+  // In this order: the hardware, with LibTorch on it; what holds, moves and
+  // runs models; and the ports, from where on clients come.
+  absl::Status OpenDevices();
+  absl::Status OpenModels();
+  absl::Status Listen();
+
   absl::Status LimitActivations() const;
   void DeviceLost(DeviceId device, const absl::Status& why);
   void WeightsDamaged(DeviceId device, const absl::Status& why);
@@ -119,83 +125,9 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(
     const Config& config, std::function<void(absl::Status)> must_end) {
   auto daemon = absl::WrapUnique(
       new Daemon(std::make_unique<Rooms>(config, std::move(must_end))));
-  Rooms& rooms = *daemon->rooms_;
-  ASSIGN_OR_RETURN(rooms.devices,
-                   DevicePool::Create(config.devices.empty() ? DevicesPresent()
-                                                             : config.devices));
-  StartLibTorch(config.intra_op_threads);  // After the devices are open.
-  if (std::ranges::any_of(rooms.devices->devices(), [](const Device* device) {
-        return device->id().kind == DeviceKind::kSim;
-      })) {
-    rooms.sim_backend = std::make_unique<SimBackend>(rooms.devices->devices());
-  }
-  for (const Device* device : rooms.devices->devices()) {
-    RETURN_IF_ERROR(TryLibTorchOn(*device));
-  }
-  RETURN_IF_ERROR(rooms.LimitActivations());
-  ASSIGN_OR_RETURN(
-      rooms.weights,
-      WeightStore::Create(*rooms.devices, config.host_retain_bytes));
-  rooms.transfers = std::make_unique<TransferEngine>(
-      config.transfer_threads > 0
-          ? config.transfer_threads
-          : TransferEngine::DefaultWorkers(ProcessorCount()),
-      rooms.metrics);
-  ASSIGN_OR_RETURN(rooms.calibration,
-                   Calibration::Measure(*rooms.devices, *rooms.weights));
-  rooms.mover = std::make_unique<Mover>(
-      Mover::Options{.model_directories = config.model_dirs,
-                     .moves_max = config.moves_max,
-                     .waiters_max = config.load_waiters_max},
-      Mover::Rooms{.devices = *rooms.devices,
-                   .weights = *rooms.weights,
-                   .transfers = *rooms.transfers,
-                   .calibration = rooms.calibration,
-                   .table = rooms.table,
-                   .metrics = rooms.metrics});
-  rooms.scheduler = std::make_unique<Scheduler>(rooms.devices->devices(),
-                                                config.lanes_per_device,
-                                                rooms.table, rooms.metrics);
-  ASSIGN_OR_RETURN(
-      rooms.rpc,
-      RpcServer::Create(
-          {.listen_address = config.grpc_listen,
-           .message_bytes_max = static_cast<int64_t>(config.message_bytes_max),
-           .request_bytes_max = config.queue_bytes_max,
-           .all_bytes_max = config.requests_bytes_max,
-           .transport_bytes_max = config.transport_bytes_max,
-           .connections = {.connections_max = config.connections_max,
-                           .per_peer_max = config.connections_per_peer_max},
-           .streams_max = config.streams_max,
-           .watch_names_max = config.watch_names_max,
-           .version = FERRY_VERSION},
-          {.mover = *rooms.mover,
-           .table = rooms.table,
-           .scheduler = *rooms.scheduler,
-           .devices = *rooms.devices,
-           .weights = *rooms.weights,
-           .calibration = rooms.calibration,
-           .metrics = rooms.metrics}));
-  rooms.grpc_address = WithPort(config.grpc_listen, rooms.rpc->port());
-  // A model may lose its device, or leave it, the last of those that it had.
-  rooms.watch.emplace(rooms.table.WatchChanges(
-      [&rooms](std::string_view) { rooms.TellHealth(); }));
-
-  rooms.metrics.Set(kBuildInfo, {FERRY_VERSION, LibTorchVersion()}, 1);
-  for (const auto& [link, rate] : rooms.calibration.links()) {
-    rooms.metrics.Set(kLinkBytesPerSecond,
-                      {link.first.ToString(), link.second.ToString()}, rate);
-  }
-  rooms.metrics.AddCollector([&rooms](GaugeSink& sink) {
-    rooms.CollectDevices(sink);
-    rooms.CollectModels(sink);
-    sink.Set(kConnections, {},
-             static_cast<double>(rooms.rpc->CountConnections()));
-  });
-  ASSIGN_OR_RETURN(rooms.exporter,
-                   Exporter::Create(config.metrics_listen, rooms.metrics));
-  rooms.metrics_address =
-      WithPort(config.metrics_listen, rooms.exporter->port());
+  RETURN_IF_ERROR(daemon->rooms_->OpenDevices());
+  RETURN_IF_ERROR(daemon->rooms_->OpenModels());
+  RETURN_IF_ERROR(daemon->rooms_->Listen());
   return daemon;
 }
 
@@ -276,6 +208,86 @@ const std::string& Daemon::metrics_address() const {
 DevicePool& Daemon::devices() { return *rooms_->devices; }
 ModelTable& Daemon::table() { return rooms_->table; }
 Metrics& Daemon::metrics() { return rooms_->metrics; }
+
+absl::Status Daemon::Rooms::OpenDevices() {
+  ASSIGN_OR_RETURN(devices,
+                   DevicePool::Create(config.devices.empty() ? DevicesPresent()
+                                                             : config.devices));
+  StartLibTorch(config.intra_op_threads);  // After the devices are open.
+  if (std::ranges::any_of(devices->devices(), [](const Device* device) {
+        return device->id().kind == DeviceKind::kSim;
+      })) {
+    sim_backend = std::make_unique<SimBackend>(devices->devices());
+  }
+  for (const Device* device : devices->devices()) {
+    RETURN_IF_ERROR(TryLibTorchOn(*device));
+  }
+  return LimitActivations();
+}
+
+absl::Status Daemon::Rooms::OpenModels() {
+  ASSIGN_OR_RETURN(weights,
+                   WeightStore::Create(*devices, config.host_retain_bytes));
+  transfers = std::make_unique<TransferEngine>(
+      config.transfer_threads > 0
+          ? config.transfer_threads
+          : TransferEngine::DefaultWorkers(ProcessorCount()),
+      metrics);
+  ASSIGN_OR_RETURN(calibration, Calibration::Measure(*devices, *weights));
+  mover = std::make_unique<Mover>(
+      Mover::Options{.model_directories = config.model_dirs,
+                     .moves_max = config.moves_max,
+                     .waiters_max = config.load_waiters_max},
+      Mover::Rooms{.devices = *devices,
+                   .weights = *weights,
+                   .transfers = *transfers,
+                   .calibration = calibration,
+                   .table = table,
+                   .metrics = metrics});
+  scheduler = std::make_unique<Scheduler>(
+      devices->devices(), config.lanes_per_device, table, metrics);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::Rooms::Listen() {
+  ASSIGN_OR_RETURN(
+      rpc,
+      RpcServer::Create(
+          {.listen_address = config.grpc_listen,
+           .message_bytes_max = static_cast<int64_t>(config.message_bytes_max),
+           .request_bytes_max = config.queue_bytes_max,
+           .all_bytes_max = config.requests_bytes_max,
+           .transport_bytes_max = config.transport_bytes_max,
+           .connections = {.connections_max = config.connections_max,
+                           .per_peer_max = config.connections_per_peer_max},
+           .streams_max = config.streams_max,
+           .watch_names_max = config.watch_names_max,
+           .version = FERRY_VERSION},
+          {.mover = *mover,
+           .table = table,
+           .scheduler = *scheduler,
+           .devices = *devices,
+           .weights = *weights,
+           .calibration = calibration,
+           .metrics = metrics}));
+  grpc_address = WithPort(config.grpc_listen, rpc->port());
+  // A model may lose its device, or leave it, the last of those that it had.
+  watch.emplace(table.WatchChanges([this](std::string_view) { TellHealth(); }));
+
+  metrics.Set(kBuildInfo, {FERRY_VERSION, LibTorchVersion()}, 1);
+  for (const auto& [link, rate] : calibration.links()) {
+    metrics.Set(kLinkBytesPerSecond,
+                {link.first.ToString(), link.second.ToString()}, rate);
+  }
+  metrics.AddCollector([this](GaugeSink& sink) {
+    CollectDevices(sink);
+    CollectModels(sink);
+    sink.Set(kConnections, {}, static_cast<double>(rpc->CountConnections()));
+  });
+  ASSIGN_OR_RETURN(exporter, Exporter::Create(config.metrics_listen, metrics));
+  metrics_address = WithPort(config.metrics_listen, exporter->port());
+  return absl::OkStatus();
+}
 
 absl::Status Daemon::Rooms::LimitActivations() const {
   const uint64_t host_bytes = HostMemoryBytes();
