@@ -1,14 +1,13 @@
 // A ConfigFile is the TOML file that --config names, read as keys and texts.
 //
-// It takes what a list of settings needs of TOML v1.0.0 and refuses the rest by
-// name, so that nothing is read otherwise than it was meant: comments, bare and
-// quoted keys, one-line strings, integers, booleans, and arrays of those over
-// any number of lines. No tables, dotted keys, floats, dates or multi-line
-// strings.
+// All of TOML v1.0.0 is read. A setting is a key of its own with one scalar or
+// an array of scalars, and each scalar becomes the text that its flag takes:
+// what is no setting's value is told by its line, like every other mistake. A
+// file that is not TOML has one mistake, its first, and no entries.
 //
 // Threads:  any; plain values.
 // Fails:    never: every mistake is one sentence in `errors`, with its line.
-// Limits:   kConfigFileBytesMax.
+// Limits:   kConfigFileBytesMax, kConfigLineBytesMax.
 
 #ifndef SERVER_CONFIG_FILE_H_
 #define SERVER_CONFIG_FILE_H_
@@ -21,12 +20,14 @@
 namespace ferry {
 
 inline constexpr size_t kConfigFileBytesMax = size_t{1} << 20;
+// A dotted key nests tables as deep as its line is long, and so do the
+// library's destructors.
+inline constexpr size_t kConfigLineBytesMax = size_t{8} << 10;
 
 struct ConfigFile {
   struct Entry {
     std::string key;
     std::vector<std::string> values;  // One, unless it is an array.
-    bool is_array = false;
     int line = 0;  // Of the key; the first is 1.
   };
   std::vector<Entry> entries;  // In order; a key is there once.

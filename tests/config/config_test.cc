@@ -311,6 +311,22 @@ TEST_F(ConfigTest, AMissingFileIsOneOfTheErrors) {
   EXPECT_THAT(error, HasSubstr("--config=/nowhere/f.toml: cannot be read"));
 }
 
+TEST_F(ConfigTest, AFileThatIsNoTomlIsOneOfTheErrors) {
+  const std::string error =
+      Error({"--config", File("moves-max = 2\ndevices = 4GiB"),
+             "--lanes-per-device=0"});
+  EXPECT_THAT(error, HasSubstr("2 errors"));
+  EXPECT_THAT(error, HasSubstr("ferry.toml, line 2, column 12: error while"));
+  EXPECT_THAT(error, HasSubstr("--lanes-per-device=0: must be"));
+}
+
+TEST_F(ConfigTest, ASettingRefusesWhatItsFileGives) {
+  EXPECT_THAT(Error({"--config", File("\nmoves-max = 1.5")}),
+              HasSubstr("ferry.toml, line 2): must be a whole number"));
+  EXPECT_THAT(Error({"--config", File("drain-max = 1979-05-27")}),
+              HasSubstr("ferry.toml, line 1): must be a duration"));
+}
+
 TEST_F(ConfigTest, AnEmptyVariableIsNotSet) {
   environment_ = {{"FERRY_MOVES_MAX", ""}, {"FERRY_CONFIG", ""}};
   EXPECT_EQ(Parse({})->moves_max, 4);
