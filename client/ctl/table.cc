@@ -5,18 +5,13 @@
 
 #include "client/ctl/words.h"
 #include "server/base/invariant.h"
+#include "server/base/utf8.h"
 
 namespace ferry::client {
 namespace {
 
 constexpr size_t kGap = 2;
 constexpr char kNoteIndent[] = "  ";
-
-// Characters, not bytes: those that do not continue another.
-size_t Width(const std::string& text) {
-  return static_cast<size_t>(std::ranges::count_if(
-      text, [](char c) { return (static_cast<unsigned char>(c) >> 6) != 2; }));
-}
 
 bool IsShown(const Table& table, size_t column) {
   return table.rows.empty() ||
@@ -27,7 +22,7 @@ bool IsShown(const Table& table, size_t column) {
 
 void AppendCell(const std::string& text, size_t width, bool to_the_right,
                 std::string& line) {
-  const std::string padding(width - Width(text), ' ');
+  const std::string padding(width - CountCharacters(text), ' ');
   line += to_the_right ? padding + text : text + padding;
   line.append(kGap, ' ');
 }
@@ -44,7 +39,8 @@ std::string RenderTable(const Table& table) {
       cells.push_back(Printable(row.cells[column]));
     }
     size_t width = 0;
-    for (const std::string& cell : cells) width = std::max(width, Width(cell));
+    for (const std::string& cell : cells)
+      width = std::max(width, CountCharacters(cell));
     for (size_t i = 0; i < cells.size(); ++i) {
       AppendCell(cells[i], width, table.columns[column].is_number, lines[i]);
     }

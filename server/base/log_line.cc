@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 
 #include "server/base/absl_view.h"
+#include "server/base/utf8.h"
 
 namespace ferry {
 namespace {
@@ -18,42 +19,12 @@ constexpr std::array<std::string_view, 4> kTextLevels = {"DEBUG", "INFO ",
                                                          "WARN ", "ERROR"};
 constexpr std::array<std::string_view, 4> kJsonLevels = {"debug", "info",
                                                          "warning", "error"};
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD.
-
-unsigned char Byte(std::string_view text, size_t index) {
-  return index < text.size() ? static_cast<unsigned char>(text[index]) : 0;
-}
-
-// The length of the UTF-8 sequence at the front of `text`, by table 3-7 of the
-// Unicode standard; 0 when there is none.
-size_t SequenceLength(std::string_view text) {
-  const unsigned char lead = Byte(text, 0);
-  const unsigned char second = Byte(text, 1);
-  const auto is_tail = [](unsigned char byte) { return (byte & 0xC0) == 0x80; };
-  if (lead < 0x80) return 1;
-  if (lead < 0xC2 || lead > 0xF4 || !is_tail(second)) return 0;
-  if (lead < 0xE0) return 2;
-  if (!is_tail(Byte(text, 2))) return 0;
-  if (lead < 0xF0) {
-    const bool overlong = lead == 0xE0 && second < 0xA0;
-    const bool surrogate = lead == 0xED && second > 0x9F;
-    return overlong || surrogate ? 0 : 3;
-  }
-  if (!is_tail(Byte(text, 3))) return 0;
-  const bool overlong = lead == 0xF0 && second < 0x90;
-  const bool beyond = lead == 0xF4 && second > 0x8F;
-  return overlong || beyond ? 0 : 4;
-}
 
 // A JSON string, in its quotes; the text form quotes its values the same way.
 void AppendQuoted(std::string& line, std::string_view text) {
   line += '"';
-  while (!text.empty()) {
-    const char c = text.front();
-    const size_t length = SequenceLength(text);
-    if (length == 0) {
-      line += kReplacement;
-    } else if (c == '"' || c == '\\') {
+  for (const char c : ToUtf8(text)) {
+    if (c == '"' || c == '\\') {
       line += '\\';
       line += c;
     } else if (c == '\n') {
@@ -61,9 +32,8 @@ void AppendQuoted(std::string& line, std::string_view text) {
     } else if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) {
       absl::StrAppendFormat(&line, "\\u%04x", static_cast<unsigned char>(c));
     } else {
-      line.append(text.substr(0, length));
+      line += c;
     }
-    text.remove_prefix(std::max<size_t>(length, 1));
   }
   line += '"';
 }

@@ -1,52 +1,58 @@
 #include "server/base/utf8.h"
 
-#include <cstddef>
 #include <cstdint>
 #include <cstring>
+
+#include <utf8cpp/utf8.h>
 
 namespace ferry {
 namespace {
 
-// The length of the character at the start of `text`; 0 when there is none.
-size_t CharacterSize(std::string_view text) {
-  const auto byte = [&](size_t at) {
-    return static_cast<unsigned char>(text[at]);
-  };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead < 0xC2 || lead > 0xF4) return 0;
-  const size_t size = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  if (text.size() < size) return 0;
-  for (size_t at = 1; at < size; ++at) {
-    if ((byte(at) & 0xC0) != 0x80) return 0;
-  }
-  const unsigned char second = byte(1);
-  if ((lead == 0xE0 && second < 0xA0) ||  // Overlong.
-      (lead == 0xED && second > 0x9F) ||  // A surrogate.
-      (lead == 0xF0 && second < 0x90) ||  // Overlong.
-      (lead == 0xF4 && second > 0x8F)) {  // Above U+10FFFF.
-    return 0;
-  }
-  return size;
-}
+constexpr size_t kCharacterBytesMax = 4;
+
+bool IsAscii(char c) { return static_cast<signed char>(c) >= 0; }
 
 }  // namespace
 
+// The library looks at every byte by itself, at 0.4 GB/s. ASCII is skipped in
+// words, and no other character has a byte of it.
 bool IsUtf8(std::string_view text) {
-  while (!text.empty()) {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at != end) {
     uint64_t eight = 0;
-    if (text.size() >= sizeof(eight)) {
-      std::memcpy(&eight, text.data(), sizeof(eight));
-      if ((eight & 0x8080808080808080) == 0) {  // Eight ASCII characters.
-        text.remove_prefix(sizeof(eight));
+    if (end - at >= static_cast<ptrdiff_t>(sizeof(eight))) {
+      std::memcpy(&eight, at, sizeof(eight));
+      if ((eight & 0x8080808080808080) == 0) {
+        at += sizeof(eight);
         continue;
       }
     }
-    const size_t size = CharacterSize(text);
-    if (size == 0) return false;
-    text.remove_prefix(size);
+    while (at != end && IsAscii(*at)) ++at;
+    const char* const begin = at;
+    while (at != end && !IsAscii(*at)) ++at;
+    if (!utf8::is_valid(begin, at)) return false;
   }
   return true;
+}
+
+std::string ToUtf8(std::string_view text) {
+  return utf8::replace_invalid(text);
+}
+
+size_t CountCharacters(std::string_view text) {
+  const std::string valid = ToUtf8(text);
+  return static_cast<size_t>(utf8::distance(valid.begin(), valid.end()));
+}
+
+std::string_view CutUtf8(std::string_view text, size_t size_max) {
+  if (text.size() <= size_max) return text;
+  const std::string_view front = text.substr(0, size_max);
+  const size_t whole = utf8::find_invalid(front);
+  // What is wrong further in front is not the cut's.
+  const bool is_part = whole != std::string_view::npos &&
+                       front.size() - whole < kCharacterBytesMax;
+  return is_part ? front.substr(0, whole) : front;
 }
 
 }  // namespace ferry

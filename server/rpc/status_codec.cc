@@ -3,21 +3,17 @@
 #include <string>
 #include <string_view>
 
+#include "server/base/utf8.h"
+
 namespace ferry {
 namespace {
 
 constexpr std::string_view kCut = "... (cut)";
 
-// Cuts between characters: half of one would be U+FFFD, or an error, to the
-// client.
+// Half a character would be U+FFFD, or an error, to the client.
 std::string Bounded(std::string message) {
   if (message.size() <= kStatusMessageBytesMax) return message;
-  size_t end = kStatusMessageBytesMax - kCut.size();
-  const auto continues = [&](size_t at) {
-    return (static_cast<unsigned char>(message[at]) & 0xC0) == 0x80;
-  };
-  for (int i = 0; i < 3 && continues(end); ++i) --end;
-  message.resize(end);
+  message.resize(CutUtf8(message, kStatusMessageBytesMax - kCut.size()).size());
   message += kCut;
   return message;
 }
