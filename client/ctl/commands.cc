@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 
 #include "client/client.h"
 #include "client/ctl/infer_command.h"
@@ -133,7 +134,6 @@ absl::Status Moves(const CommandLine& line, Client& client, Console& console,
 absl::Status Watch(const CommandLine& line, Client& client, Console& console,
                    std::stop_token stop) {
   WatchView view(console, absl::LocalTimeZone());
-  const RealClock clock;
   const auto show = [&](const ModelChange& change) {
     if (line.json) {
       Print({{"model", ToJson(change.model)},
@@ -142,7 +142,7 @@ absl::Status Watch(const CommandLine& line, Client& client, Console& console,
             console);
       console.out.flush();
     } else {
-      view.Show(change, clock.Now());
+      view.Show(change, absl::Now());
     }
   };
   return client.Watch(line.models, show, stop);

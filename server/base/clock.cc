@@ -2,13 +2,9 @@
 
 #include <chrono>
 
-#include "absl/time/clock.h"
-
 namespace ferry {
 
-absl::Time RealClock::Now() const { return absl::Now(); }
-
-absl::Duration RealClock::Monotonic() const {
+absl::Duration MonotonicNow() {
   return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
 }
 

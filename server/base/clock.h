@@ -1,11 +1,11 @@
-// A Clock tells the time of day and the time that has passed.
+// MonotonicNow() is the time since some moment that is the same for the life of
+// the process. It never runs backwards: deadlines and waits are counted with
+// it. The time of day is absl::Now(), which an operator may set.
 //
-// Whoever compares times takes a Clock&, so that its test can own time:
-// RealClock in the daemon, FakeClock (tests/support/fake_clock.h) in tests. A
-// Stopwatch only measures, for reports, and always reads the real one.
+// A decision takes a time instead of asking for it, so that its test can.
 //
-// Threads:  thread-safe; a Stopwatch is as safe as any value.
-// Units:    absl::Time and absl::Duration.
+// Threads:  any; a Stopwatch is as safe as any value.
+// Units:    absl::Duration.
 
 #ifndef SERVER_BASE_CLOCK_H_
 #define SERVER_BASE_CLOCK_H_
@@ -14,33 +14,23 @@
 
 namespace ferry {
 
-class Clock {
- public:
-  virtual ~Clock() = default;
+absl::Duration MonotonicNow();
 
-  // The time of day, which an operator may set forward or back.
-  virtual absl::Time Now() const = 0;
-
-  // Since some moment that is the same for the life of the process. It never
-  // runs backwards: deadlines and waits are counted with it.
-  virtual absl::Duration Monotonic() const = 0;
+// The same by its older name.
+struct RealClock {
+  absl::Duration Monotonic() const { return MonotonicNow(); }
 };
 
-class RealClock final : public Clock {
- public:
-  absl::Time Now() const override;
-  absl::Duration Monotonic() const override;
-};
-
+// Measures, for reports.
 class Stopwatch {
  public:
-  Stopwatch() : start_(RealClock().Monotonic()) {}
+  Stopwatch() : start_(MonotonicNow()) {}
 
-  absl::Duration Elapsed() const { return RealClock().Monotonic() - start_; }
+  absl::Duration Elapsed() const { return MonotonicNow() - start_; }
 
   // The time since the start or the last Lap(), and starts anew.
   absl::Duration Lap() {
-    const absl::Duration now = RealClock().Monotonic();
+    const absl::Duration now = MonotonicNow();
     const absl::Duration elapsed = now - start_;
     start_ = now;
     return elapsed;

@@ -2,8 +2,8 @@
 
 namespace ferry {
 
-std::optional<uint64_t> LogLimit::Take(std::string_view key) {
-  const absl::Duration now = clock_.Monotonic();
+std::optional<uint64_t> LogLimit::Take(std::string_view key,
+                                       absl::Duration now) {
   MutexLock lock(mutex_);
   auto found = counts_.find(key);
   if (found == counts_.end() && counts_.size() >= kKeysMax) {

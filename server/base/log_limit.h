@@ -3,9 +3,9 @@
 // kLinesMax of them in each kInterval; the next one that is written says how
 // many were left out before it.
 //
-// Owns:     a count for each key. The Clock outlives it.
+// Owns:     a count for each key.
 // Threads:  thread-safe.
-// Units:    lines; absl::Duration.
+// Units:    lines; absl::Duration of MonotonicNow().
 // Limits:   kKeysMax keys; while there are as many, others count as one.
 
 #ifndef SERVER_BASE_LOG_LIMIT_H_
@@ -21,7 +21,6 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
 
-#include "server/base/clock.h"
 #include "server/base/mutex.h"
 
 namespace ferry {
@@ -32,11 +31,9 @@ class LogLimit {
   static constexpr absl::Duration kInterval = absl::Seconds(10);
   static constexpr size_t kKeysMax = 1024;
 
-  explicit LogLimit(const Clock& clock) : clock_(clock) {}
-
   // How many lines of this key were left out since the last that was written;
   // nothing when this one is to be left out too.
-  std::optional<uint64_t> Take(std::string_view key);
+  std::optional<uint64_t> Take(std::string_view key, absl::Duration now);
 
  private:
   struct Count {
@@ -45,7 +42,6 @@ class LogLimit {
     uint64_t left_out = 0;
   };
 
-  const Clock& clock_;
   Mutex mutex_;
   std::map<std::string, Count, std::less<>> counts_ ABSL_GUARDED_BY(mutex_);
 };

@@ -22,9 +22,7 @@ LogWriter* log_writer ABSL_GUARDED_BY(log_writer_mutex) = nullptr;
 constexpr size_t kPieceBytes = 4096;
 constexpr int kLookAgainMs = 50;
 
-int64_t MonotonicMs() {
-  return absl::ToInt64Milliseconds(RealClock().Monotonic());
-}
+int64_t MonotonicMs() { return absl::ToInt64Milliseconds(MonotonicNow()); }
 
 }  // namespace
 
@@ -76,10 +74,10 @@ void LogWriter::Push(std::string line) {
 }
 
 void LogWriter::WaitForNone() {
-  const absl::Duration until = RealClock().Monotonic() + kEndMax;
+  const absl::Duration until = MonotonicNow() + kEndMax;
   MutexLock lock(mutex_);
   while (writing_ || !queue_.empty() || left_out_ > 0) {
-    const absl::Duration left = until - RealClock().Monotonic();
+    const absl::Duration left = until - MonotonicNow();
     if (left <= absl::ZeroDuration()) return;
     changed_.WaitFor(mutex_, left);
   }

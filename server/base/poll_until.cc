@@ -12,8 +12,8 @@ void PollUntil(absl::Duration until, std::vector<pollfd>& ready) {
   const int64_t left_ms =
       until == absl::InfiniteDuration()
           ? kWaitMaxMs
-          : absl::ToInt64Milliseconds(absl::Ceil(
-                until - RealClock().Monotonic(), absl::Milliseconds(1)));
+          : absl::ToInt64Milliseconds(
+                absl::Ceil(until - MonotonicNow(), absl::Milliseconds(1)));
   const int64_t wait_ms = std::clamp<int64_t>(left_ms, 0, kWaitMaxMs);
   if (::poll(ready.data(), ready.size(), static_cast<int>(wait_ms)) >= 0) {
     return;

@@ -1,7 +1,7 @@
 // PollUntil() waits for descriptors, or for a time.
 //
 // Threads:  any.
-// Units:    absl::Duration of Clock::Monotonic.
+// Units:    absl::Duration of MonotonicNow().
 
 #ifndef SERVER_BASE_POLL_UNTIL_H_
 #define SERVER_BASE_POLL_UNTIL_H_

@@ -56,8 +56,7 @@ int StopSignal::Wait() {
 }
 
 std::optional<int> StopSignal::WaitFor(absl::Duration patience) {
-  const RealClock clock;
-  const absl::Duration end = clock.Monotonic() + patience;
+  const absl::Duration end = MonotonicNow() + patience;
   for (;;) {
     signalfd_siginfo signal;
     if (::read(signals_.get(), &signal, sizeof(signal)) == sizeof(signal)) {
@@ -68,7 +67,7 @@ std::optional<int> StopSignal::WaitFor(absl::Duration patience) {
         sizeof(notifications)) {
       return kNotified;
     }
-    const absl::Duration left = end - clock.Monotonic();
+    const absl::Duration left = end - MonotonicNow();
     if (left <= absl::ZeroDuration()) return std::nullopt;
     std::array<pollfd, 2> ready = {
         {{signals_.get(), POLLIN, 0}, {wake_.get(), POLLIN, 0}}};

@@ -84,8 +84,7 @@ absl::Status SimDevice::CopyOut(std::span<std::byte> to_host,
 absl::Status SimDevice::Carry(std::byte* to, const std::byte* from,
                               uint64_t size_bytes) {
   const SimFaults::Verdict verdict = faults_.OnCopy(size_bytes);
-  const absl::Duration end =
-      link_.Reserve(RealClock().Monotonic(), verdict.good_bytes);
+  const absl::Duration end = link_.Reserve(MonotonicNow(), verdict.good_bytes);
   std::memcpy(to, from, verdict.good_bytes);
   if (verdict.corrupt && verdict.good_bytes > 0) {
     to[verdict.good_bytes / 2] ^= std::byte{0x5A};

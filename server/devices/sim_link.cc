@@ -16,12 +16,11 @@ absl::Duration SimLink::Reserve(absl::Duration now, uint64_t size_bytes) {
 }
 
 void SimLink::WaitUntil(absl::Duration end) {
-  const RealClock clock;
   Mutex mutex;
   CondVar never;  // Nobody notifies it: only the time ends the wait.
   MutexLock lock(mutex);
-  for (absl::Duration left = end - clock.Monotonic();
-       left > absl::ZeroDuration(); left = end - clock.Monotonic()) {
+  for (absl::Duration left = end - MonotonicNow(); left > absl::ZeroDuration();
+       left = end - MonotonicNow()) {
     never.WaitFor(mutex, left);
   }
 }

@@ -38,7 +38,7 @@ class SimLink {
   absl::Duration Reserve(absl::Duration now, uint64_t size_bytes)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Blocks until `end` on RealClock's monotonic time.
+  // Blocks until `end` of MonotonicNow().
   static void WaitUntil(absl::Duration end);
 
  private:

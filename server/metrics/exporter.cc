@@ -79,7 +79,7 @@ void Exporter::Run() {
     }
     PollUntil(until, ready);
     if (ready[0].revents != 0) return;
-    const absl::Duration now = RealClock().Monotonic();
+    const absl::Duration now = MonotonicNow();
     size_t next = 2;
     std::erase_if(connections, [&](Connection& one) {
       const bool is_ready = ready[next++].revents != 0;
@@ -99,11 +99,11 @@ void Exporter::Accept(Connections& connections) const {
   } else if (no_room) {
     // The caller stays in the queue; look again when a file may be closed.
     std::vector<pollfd> stop = {{stop_.get(), POLLIN, 0}};
-    PollUntil(RealClock().Monotonic() + absl::Milliseconds(100), stop);
+    PollUntil(MonotonicNow() + absl::Milliseconds(100), stop);
   }
   if (!fd) return;
   connections.push_back({.fd = std::move(fd),
-                         .until = RealClock().Monotonic() + kRequestMax,
+                         .until = MonotonicNow() + kRequestMax,
                          .request = {},
                          .answer = {}});
 }
@@ -127,7 +127,7 @@ bool Exporter::Advance(Connection& connection) {
       return true;
     }
     connection.answer = Answer(request);
-    connection.until = RealClock().Monotonic() + kRequestMax;
+    connection.until = MonotonicNow() + kRequestMax;
   }
   const ssize_t count =
       ::send(fd, answer.data() + connection.sent_bytes,

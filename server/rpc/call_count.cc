@@ -15,13 +15,13 @@ void CallCount::End() {
 }
 
 bool CallCount::WaitForNone(absl::Duration limit) {
-  const absl::Duration until = RealClock().Monotonic() + limit;
+  const absl::Duration until = MonotonicNow() + limit;
   MutexLock lock(mutex_);
   // Set before the count is read: whoever counts down to zero after that sees
   // it, and notifies.
   waiting_ = true;
   while (calls_ != 0) {
-    const absl::Duration left = until - RealClock().Monotonic();
+    const absl::Duration left = until - MonotonicNow();
     if (left <= absl::ZeroDuration()) break;
     none_.WaitFor(mutex_, left);
   }

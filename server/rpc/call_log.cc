@@ -38,12 +38,12 @@ void LogCallEnd(std::string_view method, std::string_view model,
                 const absl::Status& status) {
   if (status.ok()) return;
   // Of the process, as its log is.
-  static const auto& clock = *new RealClock;
-  static auto& limit = *new LogLimit(clock);
+  static auto& limit = *new LogLimit;
   const std::string peer = context.peer();
   const std::string code = absl::StatusCodeToString(status.code());
   const std::optional<uint64_t> left_out =
-      limit.Take(absl::StrCat(Host(peer), " ", AbslView(method), " ", code));
+      limit.Take(absl::StrCat(Host(peer), " ", AbslView(method), " ", code),
+                 MonotonicNow());
   if (!left_out.has_value()) return;
   if (*left_out > 0) {
     Log(LogLevel::kInfo, "rpc failures left out of the log",

@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
+#include "server/base/clock.h"
 #include "server/base/file_limit.h"
 #include "server/base/invariant.h"
 #include "server/base/log.h"
@@ -114,7 +115,7 @@ void ConnectionGate::Close() {
 
 void ConnectionGate::Run() {
   while (true) {
-    const bool paused = clock_.Monotonic() < listen_from_;
+    const bool paused = MonotonicNow() < listen_from_;
     absl::Duration until = paused ? listen_from_ : absl::InfiniteDuration();
     std::vector<pollfd> ready = {{stop_.get(), POLLIN, 0},
                                  {paused ? -1 : listener_->fd(), POLLIN, 0}};
@@ -130,7 +131,7 @@ void ConnectionGate::Run() {
 }
 
 void ConnectionGate::AdvanceRefused(const pollfd* ready) {
-  const absl::Duration now = clock_.Monotonic();
+  const absl::Duration now = MonotonicNow();
   std::erase_if(refused_, [&](RefusedConnection& one) {
     if ((ready++)->revents != 0 && !one.Advance()) return true;
     if (now < one.until()) return false;
@@ -151,8 +152,10 @@ void ConnectionGate::Accept() {
       return;  // It has gone again.
     }
     refused_.clear();
-    listen_from_ = clock_.Monotonic() + kPause;
-    if (const std::optional<uint64_t> left_out = log_limit_.Take("accept")) {
+    const absl::Duration now = MonotonicNow();
+    listen_from_ = now + kPause;
+    if (const std::optional<uint64_t> left_out =
+            log_limit_.Take("accept", now)) {
       Log(LogLevel::kWarning, "connections wait",
           {{"error", std::string(absl::ErrnoToStatus(error, "").message())},
            {"files", FileLimit()},
@@ -176,13 +179,14 @@ void ConnectionGate::Accept() {
 void ConnectionGate::Refuse(UniqueFd fd, const std::string& peer,
                             Excess excess) {
   metrics_.Add(kConnectionsRefusedTotal, {excess.reason});
-  if (const std::optional<uint64_t> left_out = log_limit_.Take(peer)) {
+  const absl::Duration now = MonotonicNow();
+  if (const std::optional<uint64_t> left_out = log_limit_.Take(peer, now)) {
     Log(LogLevel::kInfo, "connection refused",
         {{"error", excess.why}, {"peer", peer}, {"left_out", *left_out}});
   }
   if (refused_.size() >= kRefusedMax) refused_.erase(refused_.begin());
   refused_.emplace_back(std::move(fd), std::move(excess.why),
-                        clock_.Monotonic() + kRefusalMax);
+                        now + kRefusalMax);
 }
 
 std::optional<ConnectionGate::Excess> ConnectionGate::Admit(
@@ -193,7 +197,7 @@ std::optional<ConnectionGate::Excess> ConnectionGate::Admit(
     Forget(former);
   }
   // Looking again and again would let who is refused keep this thread busy.
-  if (const absl::Duration now = clock_.Monotonic();
+  if (const absl::Duration now = MonotonicNow();
       TooMany(peer) && now >= look_from_) {
     ForgetEnded();
     look_from_ = now + kLookPause * open_.size();

@@ -39,7 +39,6 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
-#include "server/base/clock.h"
 #include "server/base/listen_socket.h"
 #include "server/base/log_limit.h"
 #include "server/base/mutex.h"
@@ -112,8 +111,7 @@ class [[nodiscard]] ConnectionGate {
   const Options options_;
   Metrics& metrics_;
   const Take take_;
-  const RealClock clock_;
-  LogLimit log_limit_{clock_};
+  LogLimit log_limit_;
 
   std::optional<ListenSocket> listener_;  // None once closed.
 

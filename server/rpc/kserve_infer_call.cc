@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 
-#include "server/base/clock.h"
 #include "server/base/ids.h"
 #include "server/base/status_macros.h"
 #include "server/rpc/kserve_outputs.h"
@@ -23,7 +23,7 @@ absl::Status KServeInferCall::Decode(grpc::ByteBuffer& bytes) {
   ASSIGN_OR_RETURN(const KServeParameters parameters,
                    ReadKServeParameters(request));
   if (parameters.timeout != absl::InfiniteDuration()) {
-    deadline = std::min(deadline, RealClock().Now() + parameters.timeout);
+    deadline = std::min(deadline, absl::Now() + parameters.timeout);
   }
   for (const auto& output : request.outputs()) {
     outputs.push_back(output.name());

@@ -7,7 +7,7 @@
 //
 // Owns:     the socket.
 // Threads:  one thread at a time.
-// Units:    absl::Duration of Clock::Monotonic.
+// Units:    absl::Duration of MonotonicNow().
 // Limits:   as much is written as a new socket holds, and nothing is kept of
 //           what is read but the head of one frame.
 

@@ -43,7 +43,7 @@ absl::Status ChunkQueue::Run(size_t count, const Work& work,
       .count = count, .work = work, .stop = stop, .status = {}, .ended = {}};
   MutexLock lock(mutex_);
   if (job.HasMore()) {
-    if (jobs_.empty()) moved_on_at_ = RealClock().Monotonic();
+    if (jobs_.empty()) moved_on_at_ = MonotonicNow();
     jobs_.push_back(&job);
     job_added_.NotifyAll();
   }
@@ -76,8 +76,7 @@ std::optional<ChunkQueue::Taken> ChunkQueue::TakeWhenStarved() {
       job_added_.Wait(mutex_);
       continue;
     }
-    const absl::Duration left =
-        moved_on_at_ + starved_after_ - RealClock().Monotonic();
+    const absl::Duration left = moved_on_at_ + starved_after_ - MonotonicNow();
     if (left <= absl::ZeroDuration()) return Choose(/*urgent=*/true);
     job_added_.WaitFor(mutex_, left);
   }
@@ -109,7 +108,7 @@ void ChunkQueue::Finish(Taken taken, absl::Status status) {
   } else {
     --job.running;
   }
-  moved_on_at_ = RealClock().Monotonic();
+  moved_on_at_ = MonotonicNow();
   if (!status.ok() && job.status.ok()) {
     job.status = std::move(status);
     std::erase(jobs_, &job);

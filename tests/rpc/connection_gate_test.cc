@@ -20,6 +20,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "server/base/clock.h"
 #include "tests/support/status_matchers.h"
 
 namespace ferry::connection_gate_test {
