@@ -35,7 +35,7 @@ struct Argument {
 struct Signature {
   std::vector<Argument> inputs;
   std::vector<Argument> outputs;
-  // "UNKNOWN", "FILE", "SIDECAR" or "LEARNED".
+  // "UNKNOWN", "SIDECAR" or "LEARNED".
   std::string shape_source;
   std::vector<TensorShape> input_shapes;
   std::vector<TensorShape> output_shapes;

@@ -251,15 +251,4 @@ absl::StatusOr<Config> ParseConfig(int argc, const char* const* argv) {
       argc, argv, [](const char* variable) { return std::getenv(variable); });
 }
 
-std::string Describe(const Config& config) {
-  std::string text;
-  for (const Config::Setting& setting : config.settings) {
-    absl::StrAppend(
-        &text, setting.name, " = ",
-        setting.values.empty() ? "none" : absl::StrJoin(setting.values, " "),
-        "  (", setting.source, ")\n");
-  }
-  return text;
-}
-
 }  // namespace ferry

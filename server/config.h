@@ -65,7 +65,7 @@ struct Config {
   bool exit_on_device_loss = false;
   uint64_t activation_bytes_max = 0;  // 0: DefaultActivationLimit.
 
-  // Every setting as it was given, for Describe.
+  // Every setting as it was given, to log at start.
   struct Setting {
     std::string name;
     std::vector<std::string> values;
@@ -85,9 +85,6 @@ absl::StatusOr<Config> ParseConfig(int argc, const char* const* argv,
                                    const Environment& environment);
 // With the process's own environment.
 absl::StatusOr<Config> ParseConfig(int argc, const char* const* argv);
-
-// One line for each setting, `moves-max = 4  (default)`, to print at start.
-std::string Describe(const Config& config);
 
 }  // namespace ferry
 

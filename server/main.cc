@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
 
 #include "server/base/file_limit.h"
@@ -33,12 +33,10 @@ int Main(int argc, char** argv) {
   if (!signal.ok()) return Fail(signal.status(), config->log_format);
   const LogWriter log_writer;  // Its thread must not take the signals.
   for (const Config::Setting& setting : config->settings) {
-    std::string values;
-    for (const std::string& value : setting.values) {
-      absl::StrAppend(&values, values.empty() ? "" : " ", value);
-    }
     Log(LogLevel::kInfo, "setting",
-        {{"name", setting.name}, {"value", values}, {"from", setting.source}});
+        {{"name", setting.name},
+         {"value", absl::StrJoin(setting.values, " ")},
+         {"from", setting.source}});
   }
   return Serve(*config, **signal);
 }

@@ -15,10 +15,9 @@
 
 #include <sys/stat.h>
 
-#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
-#include "server/base/absl_view.h"
 #include "server/base/ids.h"
 #include "server/base/status_macros.h"
 #include "server/formats/read_exactly.h"
@@ -29,40 +28,36 @@ namespace {
 
 constexpr int kLinksMax = 40;  // Followed in one walk, as the kernel does.
 
-std::string Display(std::string_view path) {
-  return absl::Utf8SafeCHexEscape(AbslView(path));
-}
-
-absl::Status WalkError(const std::string& path, int error) {
-  const auto message = [&](std::string_view what) {
-    return absl::StrCat(Display(path), ": ", AbslView(what));
+absl::Status WalkError(std::string_view path, int error) {
+  const auto is = [&](absl::StatusCode code, const char* what) {
+    return InFile(path, absl::Status(code, what));
   };
   switch (error) {
     case ENOENT:
     case ENOTDIR:
-      return absl::NotFoundError(
-          message("no such file in the model directories"));
+      return is(absl::StatusCode::kNotFound,
+                "no such file in the model directories");
     case EXDEV:
-      return absl::InvalidArgumentError(
-          message("outside the model directories"));
+      return is(absl::StatusCode::kInvalidArgument,
+                "outside the model directories");
     case ELOOP:
-      return absl::InvalidArgumentError(message("too many symbolic links"));
+      return is(absl::StatusCode::kInvalidArgument, "too many symbolic links");
     case ENAMETOOLONG:
-      return absl::InvalidArgumentError(message("the path is too long"));
+      return is(absl::StatusCode::kInvalidArgument, "the path is too long");
     case ENXIO:
     case ENODEV:
-      return absl::InvalidArgumentError(
-          message("it is a socket or a device, not a regular file"));
+      return is(absl::StatusCode::kInvalidArgument,
+                "it is a socket or a device, not a regular file");
     case EACCES:
     case EPERM:
-      return absl::PermissionDeniedError(
-          message("the daemon's user may not read it"));
+      return is(absl::StatusCode::kPermissionDenied,
+                "the daemon's user may not read it");
     case EMFILE:
     case ENFILE:
-      return absl::ResourceExhaustedError(
-          message("no file descriptors are left"));
+      return is(absl::StatusCode::kResourceExhausted,
+                "no file descriptors are left");
     default:
-      return absl::InternalError(message(std::strerror(error)));
+      return is(absl::StatusCode::kInternal, std::strerror(error));
   }
 }
 
@@ -70,10 +65,11 @@ absl::StatusOr<UniqueFd> OpenDirectory(const std::string& directory) {
   UniqueFd fd(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (fd) return fd;
   const int error = errno;
-  const std::string message = absl::StrCat(
-      "model directory ", Display(directory), ": ", std::strerror(error));
-  return error == EACCES ? absl::PermissionDeniedError(message)
-                         : absl::NotFoundError(message);
+  return InFile(
+      "model directory " + directory,
+      absl::Status(error == EACCES ? absl::StatusCode::kPermissionDenied
+                                   : absl::StatusCode::kNotFound,
+                   std::strerror(error)));
 }
 
 // Puts the steps of `path` on those that are still to be taken, last first.
@@ -156,8 +152,8 @@ absl::StatusOr<UniqueFd> OpenRegular(const UniqueFd& root,
   struct stat facts;
   if (::fstat(fd.get(), &facts) != 0) return WalkError(path, errno);
   if (S_ISREG(facts.st_mode)) return fd;
-  return Refusal(Display(path), ": it is ", KindOf(facts.st_mode),
-                 ", not a regular file");
+  return InFile(
+      path, Refusal("it is ", KindOf(facts.st_mode), ", not a regular file"));
 }
 
 struct CloseDirectory {
@@ -180,8 +176,8 @@ absl::StatusOr<std::vector<int64_t>> Versions(const UniqueFd& root,
   errno = 0;
   while (const dirent* entry = ::readdir(entries.get())) {
     if (++count > kVersionsMax) {
-      return Refusal(Display(folder), ": it has more than ", kVersionsMax,
-                     " entries");
+      return InFile(folder,
+                    Refusal("it has more than ", kVersionsMax, " entries"));
     }
     const absl::StatusOr<int64_t> version = ParseVersion(entry->d_name);
     if (version.ok()) versions.push_back(*version);
@@ -210,8 +206,8 @@ absl::StatusOr<std::optional<SignatureFile>> ReadSidecar(
   if (::fstat(fd->get(), &facts) != 0) return WalkError(path, errno);
   const uint64_t size = static_cast<uint64_t>(facts.st_size);
   if (size > kSidecarSizeMax) {
-    return Refusal(Display(path), ": it has ", size, " bytes; at most ",
-                   kSidecarSizeMax, " are allowed");
+    return InFile(path, Refusal("it has ", size, " bytes; at most ",
+                                kSidecarSizeMax, " are allowed"));
   }
   const absl::StatusOr<std::string> text = ReadExactly(fd->get(), 0, size);
   if (!text.ok()) return InFile(path, text.status());

@@ -2,20 +2,27 @@
 //
 // Threads:  any.
 // Units:    bytes.
-// Fails:    DATA_LOSS when the file ends before the range does: it was longer
-//           when it was opened. INTERNAL when the disk fails.
+// Fails:    DATA_LOSS when the file ends before the range does: it became
+//           shorter since its size was taken. INTERNAL when the disk fails.
 
 #ifndef SERVER_FORMATS_READ_EXACTLY_H_
 #define SERVER_FORMATS_READ_EXACTLY_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace ferry {
 
-// `size_bytes` bytes from `offset_bytes` on. The caller has bounded the size.
+// From `offset_bytes` on. After an error `to` holds anything.
+absl::Status ReadExactly(int fd, uint64_t offset_bytes,
+                         std::span<std::byte> to);
+
+// The caller has bounded the size.
 absl::StatusOr<std::string> ReadExactly(int fd, uint64_t offset_bytes,
                                         uint64_t size_bytes);
 

@@ -52,7 +52,7 @@ class [[nodiscard]] RpcServer {
 
   struct Options {
     // IP:PORT or [IPV6]:PORT. Port 0 is any free one.
-    std::string listen_address = "127.0.0.1:8710";
+    std::string listen_address = {};
     // Of one request or answer; kMessageBytesMin to kMessageBytesMax.
     int64_t message_bytes_max = int64_t{64} << 20;
     // What one request may take in memory, and what all requests and answers

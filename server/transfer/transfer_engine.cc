@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <optional>
 #include <span>
-#include <unistd.h>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -18,6 +17,8 @@
 #include "server/base/invariant.h"
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
+#include "server/formats/read_exactly.h"
+#include "server/formats/refusal.h"
 #include "server/transfer/chunk_sum.h"
 
 namespace ferry {
@@ -97,29 +98,6 @@ void CheckFits(const TransferPlan& plan, const WeightSet& weights) {
                 weights.size_bytes());
 }
 
-absl::Status ReadFully(const WeightsSource::File& file, uint64_t offset_bytes,
-                       std::span<std::byte> to) {
-  while (!to.empty()) {
-    const ssize_t got = ::pread(file.fd, to.data(), to.size(),
-                                static_cast<off_t>(offset_bytes));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      const absl::Status cause = absl::ErrnoToStatus(
-          errno, absl::StrCat(file.path, ": reading at byte ", offset_bytes));
-      return absl::InternalError(cause.message());
-    }
-    if (got == 0) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          file.path, ": ends at or before byte ", offset_bytes, ", but its ",
-          "weights go on to ", offset_bytes + to.size(),
-          " or further: the file became shorter while it was loaded"));
-    }
-    offset_bytes += static_cast<uint64_t>(got);
-    to = to.subspan(static_cast<size_t>(got));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status ReadChunk(const TransferEngine::ReadRequest& request, size_t index,
                        std::vector<uint32_t>& segment_sums, Tally& tally) {
   const Chunk& chunk = request.plan.chunks[index];
@@ -130,8 +108,9 @@ absl::Status ReadChunk(const TransferEngine::ReadRequest& request, size_t index,
   RETURN_IF_ERROR(ForEachPiece(
       chunk, kPieceBytes, [&](uint64_t offset_bytes, uint64_t size_bytes) {
         const std::span piece(to + offset_bytes, size_bytes);
-        RETURN_IF_ERROR(
-            ReadFully(file, chunk.file_offset_bytes + offset_bytes, piece));
+        const absl::Status read = ReadExactly(
+            file.fd, chunk.file_offset_bytes + offset_bytes, piece);
+        if (!read.ok()) return InFile(file.path, read);
         if (offset_bytes + size_bytes == chunk.size_bytes) tally.Copied();
         sum.Add(piece);
         return absl::OkStatus();
@@ -183,17 +162,18 @@ std::vector<size_t> ChunksOf(const std::vector<RecordFailure>& failures,
   return chunks;
 }
 
-absl::Status DataLossInFile(const TransferEngine::ReadRequest& request,
-                            const std::vector<RecordFailure>& failures) {
+absl::Status DamagedFile(const TransferEngine::ReadRequest& request,
+                         const std::vector<RecordFailure>& failures) {
   const RecordFailure& first = failures.front();
   const std::vector<Record>& records = request.source.layout().records;
   const Record& record = records[first.record_index];
-  return absl::DataLossError(absl::StrFormat(
-      "%s: record %s (%d bytes at %d) has CRC-32 %08x, the file says %08x; %d "
-      "of its %d records of weights are damaged, so get a new copy of the file",
-      request.source.files()[record.file_index].path, record.name,
-      record.size_bytes, record.file_offset_bytes, first.found, *record.crc32,
-      failures.size(), records.size()));
+  const std::string damage = absl::StrFormat(
+      "record %s (%d bytes at %d) has CRC-32 %08x, the file says %08x; %d of "
+      "its %d records of weights are damaged, so get a new copy of the file",
+      record.name, record.size_bytes, record.file_offset_bytes, first.found,
+      *record.crc32, failures.size(), records.size());
+  return InFile(request.source.files()[record.file_index].path,
+                absl::DataLossError(damage));
 }
 
 // Sums a chunk where it lies.
@@ -278,7 +258,7 @@ absl::StatusOr<TransferReport> TransferEngine::Read(
   failures = FailedRecords(request.source.layout(), plan, segment_sums);
   if (failures.empty()) return tally.Report();
   CountVerifyFailure(request.host.device());
-  return DataLossInFile(request, failures);
+  return DamagedFile(request, failures);
 }
 
 absl::StatusOr<TransferReport> TransferEngine::Copy(

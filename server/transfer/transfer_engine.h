@@ -12,10 +12,9 @@
 //           the workers.
 // Units:    bytes; seconds in the report.
 // Fails:    DATA_LOSS when bytes fail their checksum twice (the file's record
-//           or the device is named); CANCELLED when `stop` asked for it;
-//           INVALID_ARGUMENT when the file became shorter; INTERNAL when the
-//           file system or a device failed. After an error the bytes in the
-//           target are anything.
+//           or the device is named) or the file became shorter; CANCELLED when
+//           `stop` asked for it; INTERNAL when the file system or a device
+//           failed. After an error the bytes in the target are anything.
 // Limits:   kWorkersMax workers. With two or more, checking a chunk overlaps
 //           copying the next; with three or more, a device that hangs does not
 //           stop transfers to others.

@@ -21,7 +21,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::Not;
 
 class ConfigTest : public testing::Test {
  protected:
@@ -343,13 +342,24 @@ TEST_F(ConfigTest, AnswersHelpAndVersionWhateverElseIsWrong) {
   EXPECT_THAT(Parse({"--version"})->information, HasSubstr("ferryd 0."));
 }
 
-TEST_F(ConfigTest, DescribesEverySettingAndItsSource) {
+TEST_F(ConfigTest, KeepsEverySettingWithItsSource) {
   environment_ = {{"FERRY_MOVES_MAX", "3"}};
-  const std::string text = Describe(*Parse({"--devices=cpu,sim:0"}));
-  EXPECT_THAT(text, HasSubstr("moves-max = 3  (FERRY_MOVES_MAX)\n"));
-  EXPECT_THAT(text, HasSubstr("devices = cpu,sim:0  (flag)\n"));
-  EXPECT_THAT(text, HasSubstr("load = none  (default)\n"));
-  EXPECT_THAT(text, Not(HasSubstr("= \n")));
+  std::map<std::string, std::string> sources;
+  std::map<std::string, std::vector<std::string>> values;
+  const absl::StatusOr<Config> config =
+      Parse({"--devices=cpu,sim:0", "--config", File("models-max = 2")});
+  ASSERT_THAT(config, IsOk());
+  for (const Config::Setting& setting : config->settings) {
+    sources[setting.name] = setting.source;
+    values[setting.name] = setting.values;
+  }
+  EXPECT_EQ(sources["moves-max"], "FERRY_MOVES_MAX");
+  EXPECT_THAT(values["moves-max"], ElementsAre("3"));
+  EXPECT_EQ(sources["devices"], "flag");
+  EXPECT_THAT(values["devices"], ElementsAre("cpu,sim:0"));
+  EXPECT_THAT(sources["models-max"], HasSubstr("ferry.toml, line 1"));
+  EXPECT_EQ(sources["load"], "default");
+  EXPECT_THAT(values["load"], IsEmpty());
 }
 
 }  // namespace

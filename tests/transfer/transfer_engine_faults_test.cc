@@ -77,7 +77,7 @@ TEST_F(TransferEngineFaultsTest, RefusesAFileThatEndsBeforeItsWeights) {
   image.Truncate(image.layout().spans[1].file_offset_bytes + 10);
   const WeightSet host = TakeHost(image);
   const absl::Status status = engine_.Read(ReadOf(image, host)).status();
-  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kDataLoss));
   EXPECT_THAT(std::string(status.message()),
               AllOf(HasSubstr("m/1/model.pt"), HasSubstr("shorter")));
 }
@@ -91,7 +91,7 @@ TEST_F(TransferEngineFaultsTest, RefusesAFileThatIsCutShortWhileItIsRead) {
     if (!cut.exchange(true)) image.Truncate(4096);
   };
   EXPECT_THAT(engine_.Read(request),
-              StatusIs(absl::StatusCode::kInvalidArgument));
+              StatusIs(absl::StatusCode::kDataLoss));
 }
 
 // The kernel hands out its symbols a page at a time, however much is asked for.
