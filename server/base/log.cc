@@ -1,11 +1,8 @@
 #include "server/base/log.h"
 
 #include <atomic>
-#include <memory>
+#include <cstdio>
 #include <string>
-
-#include <spdlog/logger.h>
-#include <spdlog/sinks/stdout_sinks.h>
 
 #include "absl/time/clock.h"
 
@@ -15,49 +12,23 @@ namespace ferry {
 namespace {
 
 std::atomic<LogFormat> log_format = LogFormat::kText;
-
-// Never destroyed: threads may log until the process has ended.
-spdlog::logger& Logger() {
-  static spdlog::logger* const logger = [] {
-    auto* made = new spdlog::logger(
-        "ferry", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    made->set_pattern("%v");
-    made->set_level(spdlog::level::info);
-    made->flush_on(spdlog::level::trace);
-    return made;
-  }();
-  return *logger;
-}
-
-spdlog::level::level_enum SpdlogLevel(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      return spdlog::level::debug;
-    case LogLevel::kInfo:
-      return spdlog::level::info;
-    case LogLevel::kWarning:
-      return spdlog::level::warn;
-    case LogLevel::kError:
-      break;
-  }
-  return spdlog::level::err;
-}
+std::atomic<LogLevel> log_lowest = LogLevel::kInfo;
 
 }  // namespace
 
 void SetLog(LogFormat format, LogLevel lowest) {
   log_format = format;
-  Logger().set_level(SpdlogLevel(lowest));
+  log_lowest = lowest;
 }
 
 void Log(LogLevel level, std::string_view event,
          std::initializer_list<LogField> fields) {
-  spdlog::logger& logger = Logger();
-  if (!logger.should_log(SpdlogLevel(level))) return;
+  if (level < log_lowest) return;
   const std::string line =
-      LogLine(log_format, absl::Now(), level, event, fields);
-  if (LogWriter::LogAside(line + "\n")) return;
-  logger.log(SpdlogLevel(level), spdlog::string_view_t(line));
+      LogLine(log_format, absl::Now(), level, event, fields) + "\n";
+  if (LogWriter::LogAside(line)) return;
+  // In one call, which another thread's waits for.
+  std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
 std::string LinesLeftOut(uint64_t count) {
