@@ -8,10 +8,6 @@
 #include <type_traits>
 #include <utility>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
-#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -19,6 +15,7 @@
 #include "server/base/absl_view.h"
 #include "server/base/bytes.h"
 #include "server/base/ids.h"
+#include "server/base/listen_socket.h"
 #include "server/base/status_macros.h"
 
 namespace ferry {
@@ -68,27 +65,8 @@ absl::Status ParsePeriod(const std::string& value, absl::Duration max,
 }
 
 absl::Status ParseListen(const std::string& value, std::string& target) {
-  const size_t colon = value.rfind(':');
-  const std::string host = value.substr(0, colon);
-  int port = -1;
-  bool good = colon != std::string::npos && value.size() - colon <= 6 &&
-              absl::ascii_isdigit(value[colon + 1]) &&
-              absl::SimpleAtoi(value.substr(colon + 1), &port) && port >= 0 &&
-              port <= 65535;
-  std::array<unsigned char, sizeof(in6_addr)> address;
-  if (host.starts_with('[') && host.ends_with(']')) {
-    good = good && inet_pton(AF_INET6, host.substr(1, host.size() - 2).c_str(),
-                             address.data()) == 1;
-  } else {
-    good = good && inet_pton(AF_INET, host.c_str(), address.data()) == 1;
-  }
-  if (!good) {
-    return Must(
-        "ADDRESS:PORT with a numeric address and a port from 0 (a free one) "
-        "to 65535, such as 127.0.0.1:8001 or [::1]:0");
-  }
   target = value;
-  return absl::OkStatus();
+  return ListenSocket::CheckAddress(value);
 }
 
 absl::Status ParseAddressFile(const std::string& value, Config& config) {

@@ -135,13 +135,18 @@ uint16_t Port(int fd) {
 
 }  // namespace
 
+absl::Status ListenSocket::CheckAddress(std::string_view address) {
+  if (ParseAddress(address)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "must be an IP address and a port from 0 (any free one) to 65535, such "
+      "as 127.0.0.1:8001 or [::1]:8001");
+}
+
 absl::StatusOr<ListenSocket> ListenSocket::Create(std::string_view address) {
   std::optional<Address> parsed = ParseAddress(address);
   if (!parsed) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "listen on ", Shown(address),
-        ": must be an IP address and a port from 0 (any free one) to 65535, "
-        "such as 127.0.0.1:8001 or [::1]:8001"));
+        "listen on ", Shown(address), ": ", CheckAddress(address).message()));
   }
   UniqueFd fd;
   if (parsed->is_every()) {

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "server/base/unique_fd.h"
@@ -24,6 +25,9 @@ class [[nodiscard]] ListenSocket {
  public:
   // `address` is 127.0.0.1:8001 or [::1]:8001; port 0 is any free one.
   static absl::StatusOr<ListenSocket> Create(std::string_view address);
+
+  // Whether it is one, without a look at this machine.
+  static absl::Status CheckAddress(std::string_view address);
 
   ListenSocket(ListenSocket&&) = default;
   ListenSocket& operator=(ListenSocket&&) = default;

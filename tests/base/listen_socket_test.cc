@@ -90,6 +90,13 @@ TEST(ListenSocketTest, RefusesAnAddressThatIsNotOurs) {
             "listen on \"192.0.2.1:0\": this machine has no such address");
 }
 
+TEST(ListenSocketTest, ChecksAnAddressWithoutListening) {
+  for (const char* address :
+       {"127.0.0.1:0", "0.0.0.0:65535", "[::1]:8001", "192.0.2.1:1"}) {
+    EXPECT_THAT(ListenSocket::CheckAddress(address), IsOk()) << address;
+  }
+}
+
 TEST(ListenSocketTest, RefusesWhatIsNotAnAddress) {
   for (const char* address :
        {"", "9090", ":9090", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
@@ -100,6 +107,8 @@ TEST(ListenSocketTest, RefusesWhatIsNotAnAddress) {
         << address;
     EXPECT_THAT(std::string(socket.status().message()),
                 HasSubstr("listen on \""));
+    EXPECT_THAT(ListenSocket::CheckAddress(address),
+                StatusIs(absl::StatusCode::kInvalidArgument));
   }
 }
 
