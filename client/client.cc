@@ -150,9 +150,10 @@ absl::StatusOr<MoveOutcome> Client::Load(const LoadRequest& request,
 }
 
 absl::StatusOr<std::optional<MoveReport>> Client::Unload(
-    const std::string& name, std::stop_token stop) {
+    const std::string& name, int64_t version, std::stop_token stop) {
   v1::UnloadModelRequest message;
   message.set_name(name);
+  message.set_version(version);
   RETURN_IF_ERROR(CheckSendable(message));
   v1::UnloadModelResponse response;
   Call call(options_.call_timeout, stop);
@@ -170,6 +171,7 @@ absl::StatusOr<MoveOutcome> Client::Migrate(const MigrateRequest& request,
   message.set_name(request.name);
   message.mutable_devices()->Assign(request.devices.begin(),
                                     request.devices.end());
+  message.set_version(request.version);
   RETURN_IF_ERROR(CheckSendable(message));
   v1::MigrateModelResponse response;
   Call call(options_.call_timeout, stop);
@@ -179,10 +181,11 @@ absl::StatusOr<MoveOutcome> Client::Migrate(const MigrateRequest& request,
   return ToOutcome(response);
 }
 
-absl::StatusOr<Model> Client::Get(const std::string& name,
+absl::StatusOr<Model> Client::Get(const std::string& name, int64_t version,
                                   std::stop_token stop) {
   v1::GetModelRequest message;
   message.set_name(name);
+  message.set_version(version);
   RETURN_IF_ERROR(CheckSendable(message));
   v1::GetModelResponse response;
   Call call(options_.call_timeout, stop);

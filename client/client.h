@@ -59,6 +59,7 @@ struct LoadRequest {
 struct MigrateRequest {
   std::string name = {};
   std::vector<std::string> devices = {};
+  int64_t version = 0;  // 0: the one that is loaded.
 };
 
 struct MoveOutcome {
@@ -118,8 +119,9 @@ class [[nodiscard]] Client {
 
   // Answers when the last request has ended and the bytes are given back; the
   // report is absent when the server made none. NOT_FOUND when the model is not
-  // loaded.
+  // loaded, or in another version than the one that is named.
   absl::StatusOr<std::optional<MoveReport>> Unload(const std::string& name,
+                                                   int64_t version = 0,
                                                    std::stop_token stop = {});
 
   // Carries a loaded model to other devices while it serves. Ended early, it
@@ -127,7 +129,9 @@ class [[nodiscard]] Client {
   absl::StatusOr<MoveOutcome> Migrate(const MigrateRequest& request,
                                       std::stop_token stop = {});
 
-  absl::StatusOr<Model> Get(const std::string& name, std::stop_token stop = {});
+  // NOT_FOUND as Unload.
+  absl::StatusOr<Model> Get(const std::string& name, int64_t version = 0,
+                            std::stop_token stop = {});
   absl::StatusOr<std::vector<Model>> List(
       std::stop_token stop = {});  // By name.
 

@@ -16,6 +16,7 @@ namespace ferry::client {
 namespace {
 
 constexpr char kDefaultServer[] = "127.0.0.1:8001";
+constexpr char kOnlyIfLoaded[] = "Only if this one is loaded";
 constexpr char kFooter[] =
     "Exit status: 0; 64 for a line that cannot be read; else the number of "
     "the\ngRPC code, such as 3 INVALID_ARGUMENT, 5 NOT_FOUND, 14 UNAVAILABLE.";
@@ -119,16 +120,18 @@ class Parser {
         ->type_name("FILE");
     AddVersion(load, "Not the highest there is");
     AddDevices(load, "--device", false);
-    AddModelCommand("unload",
-                    "Unload a model; answers when its memory is free");
+    CLI::App* unload = AddModelCommand(
+        "unload", "Unload a model; answers when its memory is free");
+    AddVersion(unload, kOnlyIfLoaded);
     CLI::App* migrate = AddModelCommand(
         "migrate", "Move a model to other devices while it serves");
     AddDevices(migrate, "--to", true);
+    AddVersion(migrate, kOnlyIfLoaded);
   }
 
   void AddInfer() {
     CLI::App* infer = AddModelCommand("infer", "Run a model on inputs");
-    AddVersion(infer, "Only if this one is loaded");
+    AddVersion(infer, kOnlyIfLoaded);
     infer
         ->add_option("--input", line_.input_file,
                      "Read the inputs from a file of JSON, - is standard\n"

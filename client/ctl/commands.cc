@@ -65,15 +65,17 @@ absl::Status Load(const CommandLine& line, Client& client, Console& console,
 
 absl::Status Migrate(const CommandLine& line, Client& client, Console& console,
                      std::stop_token stop) {
-  return PrintOutcome(
-      client.Migrate({.name = line.model, .devices = line.devices}, stop), line,
-      console);
+  return PrintOutcome(client.Migrate({.name = line.model,
+                                      .devices = line.devices,
+                                      .version = line.version},
+                                     stop),
+                      line, console);
 }
 
 absl::Status Unload(const CommandLine& line, Client& client, Console& console,
                     std::stop_token stop) {
   ASSIGN_OR_RETURN(const std::optional<MoveReport> report,
-                   client.Unload(line.model, stop));
+                   client.Unload(line.model, line.version, stop));
   if (line.json) {
     Print({{"report", ToJson(report)}}, console);
     return absl::OkStatus();

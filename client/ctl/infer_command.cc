@@ -45,7 +45,7 @@ absl::StatusOr<std::vector<NamedValue>> GatherInputs(const CommandLine& line,
   std::vector<NamedValue> inputs;
   Signature signature;
   if (!line.input_file.empty() || line.random) {
-    ASSIGN_OR_RETURN(Model model, client.Get(line.model, stop));
+    ASSIGN_OR_RETURN(Model model, client.Get(line.model, line.version, stop));
     signature = std::move(model.signature);
   }
   if (!line.input_file.empty()) {

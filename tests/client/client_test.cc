@@ -118,6 +118,17 @@ TEST_F(ClientTest, MigratesUnloadsAndTellsTheMoves) {
                           HasSubstr("ListModelsRequest")));
 }
 
+TEST_F(ClientTest, NamesTheVersionThatItIsAskedFor) {
+  server_.Put(FakeModel("vad"));
+  EXPECT_THAT(client_->Get("vad", 2), IsOk());
+  EXPECT_THAT(client_->Migrate({.name = "vad", .version = 3}), IsOk());
+  EXPECT_THAT(client_->Unload("vad", 4), IsOk());
+  EXPECT_THAT(server_.requests(),
+              ElementsAre("GetModelRequest name: \"vad\" version: 2",
+                          "MigrateModelRequest name: \"vad\" version: 3",
+                          "UnloadModelRequest name: \"vad\" version: 4"));
+}
+
 TEST_F(ClientTest, TellsTheServersCodeAndSentence) {
   const absl::Status absent = client_->Load({.name = "absent"}).status();
   EXPECT_THAT(absent, StatusIs(absl::StatusCode::kNotFound));

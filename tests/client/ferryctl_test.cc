@@ -79,6 +79,10 @@ TEST_F(FerryctlTest, LoadsMigratesAndUnloads) {
   EXPECT_THAT(Run({"migrate", "vad", "--to", "sim:0"}).out,
               StartsWith("vad serves on sim:0: 2.0 MiB"));
   EXPECT_EQ(Run({"load", "--device", "cpu,sim:0", "vad"}).status, 0);
+  Run({"migrate", "vad", "--to", "cpu", "--version=2"});
+  Run({"unload", "vad", "--version=2"});
+  Run({"infer", "vad", "--random", "--version=2"});
+  Run({"load", "vad"});
   EXPECT_EQ(Run({"unload", "vad"}).out, "vad is unloaded, after 0.003 s\n");
   EXPECT_THAT(
       server_.requests(),
@@ -88,6 +92,11 @@ TEST_F(FerryctlTest, LoadsMigratesAndUnloads) {
                   "MigrateModelRequest name: \"vad\" devices: \"sim:0\"",
                   "LoadModelRequest name: \"vad\" devices: \"cpu\" "
                   "devices: \"sim:0\"",
+                  "MigrateModelRequest name: \"vad\" devices: \"cpu\" "
+                  "version: 2",
+                  "UnloadModelRequest name: \"vad\" version: 2",
+                  "GetModelRequest name: \"vad\" version: 2",
+                  "LoadModelRequest name: \"vad\"",
                   "UnloadModelRequest name: \"vad\""));
 }
 

@@ -52,7 +52,14 @@ TEST_F(ServingTest, LoadsInfersMigratesAndUnloads) {
   EXPECT_EQ(answer->device, "sim:0");
   EXPECT_EQ(*daemon_.Run("twice", 3), 7);
 
-  ASSERT_THAT(client_.Unload("twice"), IsOk());
+  EXPECT_THAT(client_.Get("twice", 1), IsOk());
+  EXPECT_THAT(client_.Get("twice", 2), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(
+      client_.Migrate({.name = "twice", .devices = {"cpu"}, .version = 2}),
+      StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(client_.Unload("twice", 2),
+              StatusIs(absl::StatusCode::kNotFound));
+  ASSERT_THAT(client_.Unload("twice", 1), IsOk());
   EXPECT_THAT(client_.Get("twice"), StatusIs(absl::StatusCode::kNotFound));
   for (const char* device : {"cpu", "sim:0", "sim:1"}) {
     EXPECT_EQ(daemon_.Device(device).used_bytes, 0) << device;
