@@ -98,20 +98,37 @@ MoveOutcome ToOutcome(const Response& response) {
 }  // namespace
 
 struct Client::Stubs {
-  explicit Stubs(std::string at, std::shared_ptr<grpc::Channel> to)
+  Stubs(std::string at, std::shared_ptr<grpc::Channel> to,
+        absl::Duration timeout)
       : address(std::move(at)),
+        call_timeout(timeout),
         channel(std::move(to)),
         models(v1::ModelService::NewStub(channel)),
         inference(v1::InferenceService::NewStub(channel)) {}
 
+  // One call that has one answer, from the check of its request on.
+  template <typename Service, typename Request, typename Response>
+  absl::StatusOr<Response> Ask(
+      Service& service,
+      grpc::Status (Service::*rpc)(grpc::ClientContext*, const Request&,
+                                   Response*),
+      const Request& request, const std::stop_token& stop) const {
+    RETURN_IF_ERROR(CheckSendable(request));
+    Response response;
+    Call call(call_timeout, stop);
+    RETURN_IF_ERROR(
+        call.End((service.*rpc)(call.context(), request, &response), address));
+    return response;
+  }
+
   const std::string address;
+  const absl::Duration call_timeout;
   const std::shared_ptr<grpc::Channel> channel;
   const std::unique_ptr<v1::ModelService::Stub> models;
   const std::unique_ptr<v1::InferenceService::Stub> inference;
 };
 
-Client::Client(std::unique_ptr<Stubs> stubs, const Options& options)
-    : stubs_(std::move(stubs)), options_(options) {}
+Client::Client(std::unique_ptr<Stubs> stubs) : stubs_(std::move(stubs)) {}
 
 Client::~Client() = default;
 
@@ -125,11 +142,13 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
   // An http_proxy in the environment is not for this.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   auto stubs = std::make_unique<Stubs>(
-      address, grpc::CreateCustomChannel(
-                   address, grpc::InsecureChannelCredentials(), arguments));
+      address,
+      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(),
+                                arguments),
+      options.call_timeout);
   RETURN_IF_ERROR(
       AwaitConnection(*stubs->channel, address, options.connect_timeout));
-  return std::unique_ptr<Client>(new Client(std::move(stubs), options));
+  return std::unique_ptr<Client>(new Client(std::move(stubs)));
 }
 
 absl::StatusOr<MoveOutcome> Client::Load(const LoadRequest& request,
@@ -140,12 +159,10 @@ absl::StatusOr<MoveOutcome> Client::Load(const LoadRequest& request,
                                     request.devices.end());
   message.set_path(request.path);
   message.set_version(request.version);
-  RETURN_IF_ERROR(CheckSendable(message));
-  v1::LoadModelResponse response;
-  Call call(options_.call_timeout, stop);
-  RETURN_IF_ERROR(
-      call.End(stubs_->models->LoadModel(call.context(), message, &response),
-               stubs_->address));
+  ASSIGN_OR_RETURN(
+      const v1::LoadModelResponse response,
+      stubs_->Ask(*stubs_->models, &v1::ModelService::Stub::LoadModel, message,
+                  stop));
   return ToOutcome(response);
 }
 
@@ -154,12 +171,10 @@ absl::StatusOr<std::optional<MoveReport>> Client::Unload(
   v1::UnloadModelRequest message;
   message.set_name(name);
   message.set_version(version);
-  RETURN_IF_ERROR(CheckSendable(message));
-  v1::UnloadModelResponse response;
-  Call call(options_.call_timeout, stop);
-  RETURN_IF_ERROR(
-      call.End(stubs_->models->UnloadModel(call.context(), message, &response),
-               stubs_->address));
+  ASSIGN_OR_RETURN(
+      const v1::UnloadModelResponse response,
+      stubs_->Ask(*stubs_->models, &v1::ModelService::Stub::UnloadModel,
+                  message, stop));
   std::optional<MoveReport> report;
   if (response.has_report()) report = FromWire(response.report());
   return report;
@@ -172,12 +187,10 @@ absl::StatusOr<MoveOutcome> Client::Migrate(const MigrateRequest& request,
   message.mutable_devices()->Assign(request.devices.begin(),
                                     request.devices.end());
   message.set_version(request.version);
-  RETURN_IF_ERROR(CheckSendable(message));
-  v1::MigrateModelResponse response;
-  Call call(options_.call_timeout, stop);
-  RETURN_IF_ERROR(
-      call.End(stubs_->models->MigrateModel(call.context(), message, &response),
-               stubs_->address));
+  ASSIGN_OR_RETURN(
+      const v1::MigrateModelResponse response,
+      stubs_->Ask(*stubs_->models, &v1::ModelService::Stub::MigrateModel,
+                  message, stop));
   return ToOutcome(response);
 }
 
@@ -186,22 +199,18 @@ absl::StatusOr<Model> Client::Get(const std::string& name, int64_t version,
   v1::GetModelRequest message;
   message.set_name(name);
   message.set_version(version);
-  RETURN_IF_ERROR(CheckSendable(message));
-  v1::GetModelResponse response;
-  Call call(options_.call_timeout, stop);
-  RETURN_IF_ERROR(
-      call.End(stubs_->models->GetModel(call.context(), message, &response),
-               stubs_->address));
+  ASSIGN_OR_RETURN(
+      const v1::GetModelResponse response,
+      stubs_->Ask(*stubs_->models, &v1::ModelService::Stub::GetModel, message,
+                  stop));
   return FromWire(response.model());
 }
 
 absl::StatusOr<std::vector<Model>> Client::List(std::stop_token stop) {
-  v1::ListModelsResponse response;
-  Call call(options_.call_timeout, stop);
-  RETURN_IF_ERROR(
-      call.End(stubs_->models->ListModels(call.context(),
-                                          v1::ListModelsRequest(), &response),
-               stubs_->address));
+  ASSIGN_OR_RETURN(
+      const v1::ListModelsResponse response,
+      stubs_->Ask(*stubs_->models, &v1::ModelService::Stub::ListModels,
+                  v1::ListModelsRequest(), stop));
   std::vector<Model> models;
   for (const v1::Model& model : response.models()) {
     models.push_back(FromWire(model));
@@ -232,12 +241,10 @@ absl::Status Client::Watch(
 }
 
 absl::StatusOr<std::vector<Device>> Client::Devices(std::stop_token stop) {
-  v1::ListDevicesResponse response;
-  Call call(options_.call_timeout, stop);
-  RETURN_IF_ERROR(
-      call.End(stubs_->models->ListDevices(call.context(),
-                                           v1::ListDevicesRequest(), &response),
-               stubs_->address));
+  ASSIGN_OR_RETURN(
+      const v1::ListDevicesResponse response,
+      stubs_->Ask(*stubs_->models, &v1::ModelService::Stub::ListDevices,
+                  v1::ListDevicesRequest(), stop));
   std::vector<Device> devices;
   for (const v1::Device& device : response.devices()) {
     devices.push_back(FromWire(device));
@@ -251,12 +258,10 @@ absl::StatusOr<std::vector<MoveReport>> Client::Moves(int32_t moves_max,
   v1::ListMovesRequest message;
   message.set_moves_max(moves_max);
   message.set_model(model);
-  RETURN_IF_ERROR(CheckSendable(message));
-  v1::ListMovesResponse response;
-  Call call(options_.call_timeout, stop);
-  RETURN_IF_ERROR(
-      call.End(stubs_->models->ListMoves(call.context(), message, &response),
-               stubs_->address));
+  ASSIGN_OR_RETURN(
+      const v1::ListMovesResponse response,
+      stubs_->Ask(*stubs_->models, &v1::ModelService::Stub::ListMoves, message,
+                  stop));
   std::vector<MoveReport> moves;
   for (const v1::MoveReport& move : response.moves()) {
     moves.push_back(FromWire(move));
@@ -274,12 +279,10 @@ absl::StatusOr<InferAnswer> Client::Infer(const InferRequest& request,
     written.set_name(input.name);
     ToWire(input.value, *written.mutable_value());
   }
-  RETURN_IF_ERROR(CheckSendable(message));
-  v1::InferResponse response;
-  Call call(options_.call_timeout, stop);
-  RETURN_IF_ERROR(
-      call.End(stubs_->inference->Infer(call.context(), message, &response),
-               stubs_->address));
+  ASSIGN_OR_RETURN(
+      v1::InferResponse response,
+      stubs_->Ask(*stubs_->inference, &v1::InferenceService::Stub::Infer,
+                  message, stop));
   InferAnswer answer{.model = response.model(),
                      .version = response.version(),
                      .outputs = {},
@@ -296,7 +299,7 @@ absl::StatusOr<InferAnswer> Client::Infer(const InferRequest& request,
 // generated code, and its two messages are two bytes.
 absl::Status Client::Health(std::stop_token stop) {
   grpc::GenericStub stub(stubs_->channel);
-  Call call(options_.call_timeout, stop);
+  Call call(stubs_->call_timeout, stop);
   grpc::CompletionQueue queue;
   // An empty message asks for the server as a whole. No bytes, but a message: a
   // ByteBuffer without a slice is none.

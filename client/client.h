@@ -160,10 +160,9 @@ class [[nodiscard]] Client {
 
  private:
   struct Stubs;
-  Client(std::unique_ptr<Stubs> stubs, const Options& options);
+  explicit Client(std::unique_ptr<Stubs> stubs);
 
   const std::unique_ptr<Stubs> stubs_;
-  const Options options_;
 };
 
 }  // namespace ferry::client
