@@ -13,7 +13,7 @@
 
 #include "server/base/clock.h"
 #include "server/base/log.h"
-#include "server/base/unique_fd.h"
+#include "tests/support/pipe.h"
 
 namespace ferry::log_writer_test {
 namespace {
@@ -24,12 +24,10 @@ using testing::HasSubstr;
 class LogWriterTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::array<int, 2> ends;
-    ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-    reader_ = UniqueFd(ends[0]);
-    const UniqueFd writer(ends[1]);
+    Pipe pipe;
+    reader_ = std::move(pipe.reader);
     saved_ = UniqueFd(::dup(STDERR_FILENO));
-    ASSERT_GE(::dup2(writer.get(), STDERR_FILENO), 0);
+    ASSERT_GE(::dup2(pipe.writer.get(), STDERR_FILENO), 0);
   }
   void TearDown() override { Restore(); }
 

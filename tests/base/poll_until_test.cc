@@ -2,39 +2,28 @@
 
 #include "server/base/poll_until.h"
 
-#include <array>
 #include <unistd.h>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "server/base/clock.h"
-#include "server/base/unique_fd.h"
+#include "tests/support/pipe.h"
 
 namespace ferry::poll_until_test {
 namespace {
 
-class PollUntilTest : public testing::Test {
- protected:
-  PollUntilTest() {
-    std::array<int, 2> ends;
-    EXPECT_EQ(::pipe(ends.data()), 0);
-    read_ = UniqueFd(ends[0]);
-    write_ = UniqueFd(ends[1]);
-  }
-
-  UniqueFd read_;
-  UniqueFd write_;
-};
-
-TEST_F(PollUntilTest, EndsWhenOneIsReady) {
-  ASSERT_EQ(::write(write_.get(), "x", 1), 1);
-  std::vector<pollfd> ready = {{read_.get(), POLLIN, 0}};
+TEST(PollUntilTest, EndsWhenOneIsReady) {
+  const Pipe pipe;
+  ASSERT_EQ(::write(pipe.writer.get(), "x", 1), 1);
+  std::vector<pollfd> ready = {{pipe.reader.get(), POLLIN, 0}};
   PollUntil(absl::InfiniteDuration(), ready);
   EXPECT_EQ(ready[0].revents, POLLIN);
 }
 
-TEST_F(PollUntilTest, EndsAtItsTime) {
-  std::vector<pollfd> ready = {{read_.get(), POLLIN, 0}};
+TEST(PollUntilTest, EndsAtItsTime) {
+  const Pipe pipe;
+  std::vector<pollfd> ready = {{pipe.reader.get(), POLLIN, 0}};
   const absl::Duration until = MonotonicNow() + absl::Milliseconds(5);
   while (MonotonicNow() < until) PollUntil(until, ready);
   EXPECT_EQ(ready[0].revents, 0);

@@ -2,12 +2,13 @@
 
 #include "server/base/unique_fd.h"
 
-#include <array>
 #include <fcntl.h>
 #include <unistd.h>
 #include <utility>
 
 #include <gtest/gtest.h>
+
+#include "tests/support/pipe.h"
 
 namespace ferry::unique_fd_test {
 namespace {
@@ -16,15 +17,9 @@ bool IsOpen(int fd) { return ::fcntl(fd, F_GETFD) != -1; }
 
 class UniqueFdTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::array<int, 2> ends;
-    ASSERT_EQ(::pipe(ends.data()), 0);
-    one_ = UniqueFd(ends[0]);
-    other_ = UniqueFd(ends[1]);
-  }
-
-  UniqueFd one_;
-  UniqueFd other_;
+  Pipe pipe_;
+  UniqueFd& one_ = pipe_.reader;
+  UniqueFd& other_ = pipe_.writer;
 };
 
 TEST_F(UniqueFdTest, ClosesWhenItDies) {

@@ -4,10 +4,12 @@
 #include "server/formats/zip_archive.h"
 
 #include <unistd.h>
+#include <utility>
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include "tests/support/pipe.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/zip_writer.h"
 
@@ -126,10 +128,8 @@ TEST(ZipArchiveTest, RefusesWhatIsNotAnArchive) {
 }
 
 TEST(ZipArchiveTest, RefusesWhatIsNotARegularFile) {
-  int ends[2];
-  ASSERT_EQ(::pipe(ends), 0);
-  const UniqueFd write_end(ends[1]);
-  ExpectRefused(ZipArchive::Open(UniqueFd(ends[0]), "models/a.pt"),
+  Pipe pipe;
+  ExpectRefused(ZipArchive::Open(std::move(pipe.reader), "models/a.pt"),
                 "not a regular file");
 }
 

@@ -21,6 +21,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "server/base/clock.h"
+#include "tests/support/pipe.h"
 #include "tests/support/status_matchers.h"
 
 namespace ferry::connection_gate_test {
@@ -243,11 +244,9 @@ TEST(ConnectionGateTest, RefusesManyWithFewLinesInTheLog) {
 class PipedStderr {
  public:
   PipedStderr() : saved_(::dup(STDERR_FILENO)) {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(::pipe(ends.data()), 0);
-    read_ = UniqueFd(ends[0]);
-    ::dup2(ends[1], STDERR_FILENO);
-    ::close(ends[1]);
+    Pipe pipe;
+    read_ = std::move(pipe.reader);
+    ::dup2(pipe.writer.get(), STDERR_FILENO);
   }
   ~PipedStderr() { ::dup2(saved_.get(), STDERR_FILENO); }
 
