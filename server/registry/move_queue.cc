@@ -220,7 +220,7 @@ void MoveQueue::GiveUp(Ticket::Waiter& waiter) {
 }
 
 bool MoveQueue::Drain(absl::Duration limit) {
-  const absl::Duration until = RealClock().Monotonic() + limit;
+  const absl::Duration until = MonotonicNow() + limit;
   std::vector<std::shared_ptr<Job>> jobs;
   {
     MutexLock lock(mutex_);
@@ -234,7 +234,7 @@ bool MoveQueue::Drain(absl::Duration limit) {
   jobs.clear();
   MutexLock lock(mutex_);
   while (!jobs_.empty() || telling_ > 0) {
-    const absl::Duration left = until - RealClock().Monotonic();
+    const absl::Duration left = until - MonotonicNow();
     if (left <= absl::ZeroDuration()) return false;
     told_.WaitFor(mutex_, left);
   }

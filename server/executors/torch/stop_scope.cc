@@ -28,7 +28,7 @@ void AskAndGoOn(const c10::OperatorHandle& op, c10::DispatchKeySet keys,
 
 StopScope::StopScope(std::stop_token stop, absl::Duration limit)
     : stop_(std::move(stop)),
-      until_(RealClock().Monotonic() + limit),
+      until_(MonotonicNow() + limit),
       former_(current_scope) {
   current_scope = this;
 }
@@ -36,8 +36,8 @@ StopScope::StopScope(std::stop_token stop, absl::Duration limit)
 StopScope::~StopScope() { current_scope = former_; }
 
 bool StopScope::stopped() const {
-  return stop_.stop_requested() || (until_ != absl::InfiniteDuration() &&
-                                    RealClock().Monotonic() >= until_);
+  return stop_.stop_requested() ||
+         (until_ != absl::InfiniteDuration() && MonotonicNow() >= until_);
 }
 
 void ThrowIfStopped() {
