@@ -66,18 +66,18 @@ struct Daemon::Rooms {
       : config(config_in),
         must_end(std::move(must_end_in)),
         metrics({.models_max = config_in.models_max}),
-        table({.models_max = config_in.models_max,
-               .requests_max = config_in.queue_requests_max,
-               .request_bytes_max = config_in.queue_bytes_max,
-               .lost =
-                   [this](DeviceId device, const absl::Status& why) {
-                     DeviceLost(device, why);
-                   },
-               .audit_runs = config_in.audit_runs,
-               .damaged =
-                   [this](DeviceId device, const absl::Status& why) {
-                     WeightsDamaged(device, why);
-                   }}) {}
+        table(metrics, {.models_max = config_in.models_max,
+                        .requests_max = config_in.queue_requests_max,
+                        .request_bytes_max = config_in.queue_bytes_max,
+                        .lost =
+                            [this](DeviceId device, const absl::Status& why) {
+                              DeviceLost(device, why);
+                            },
+                        .audit_runs = config_in.audit_runs,
+                        .damaged =
+                            [this](DeviceId device, const absl::Status& why) {
+                              WeightsDamaged(device, why);
+                            }}) {}
 
   // In this order: the hardware, with LibTorch on it; what holds, moves and
   // runs models; and the ports, from where on clients come.
@@ -245,7 +245,7 @@ absl::Status Daemon::Rooms::OpenModels() {
                    .table = table,
                    .metrics = metrics});
   scheduler = std::make_unique<Scheduler>(
-      devices->devices(), config.lanes_per_device, table, metrics);
+      devices->devices(), config.lanes_per_device, table);
   return absl::OkStatus();
 }
 

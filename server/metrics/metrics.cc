@@ -1,6 +1,7 @@
 #include "server/metrics/metrics.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <set>
@@ -24,7 +25,6 @@ namespace ferry {
 namespace {
 
 using Values = std::vector<std::string>;
-using Models = std::set<std::string>;
 
 // Samples of one scrape: row name, then label values.
 using Samples = std::map<std::string_view, std::map<Values, double>>;
@@ -82,26 +82,46 @@ class Metrics::Store {
   }
 
   Series::Target Find(const MetricRow& row, LabelValues label_values) {
-    const Values values = [&] {
-      MutexLock lock(mutex_);
-      return Bounded(row, label_values, models_);
-    }();
+    CheckLabels(row, label_values);
+    MutexLock lock(mutex_);
     prometheus::Labels labels;
-    for (size_t i = 0; i < values.size(); ++i) {
-      labels.emplace(row.labels[i], values[i]);
+    Model* model = nullptr;
+    for (size_t i = 0; i < row.label_count(); ++i) {
+      std::string value(label_values.begin()[i]);
+      if (row.labels[i] == "model") {
+        const auto known = models_.find(value);
+        if (known == models_.end()) {
+          value = kOtherModel;
+        } else {
+          model = &known->second;
+        }
+      }
+      labels.emplace(row.labels[i], std::move(value));
     }
-    const auto& family = families_.at(row.name);
-    switch (row.type) {
-      case MetricType::kCounter:
-        return &std::get<0>(family)->Add(labels);
-      case MetricType::kGauge:
-        return &std::get<1>(family)->Add(labels);
-      case MetricType::kHistogram:
-        break;
+    const Series::Target target = Make(row, labels);
+    if (model != nullptr) model->series.emplace(target, row.name);
+    return target;
+  }
+
+  std::string Keep(const std::string& name) {
+    MutexLock lock(mutex_);
+    auto known = models_.find(name);
+    if (known == models_.end()) {
+      if (!CheckModelName(name).ok() || !MakeRoom()) {
+        return std::string(kOtherModel);
+      }
+      known = models_.try_emplace(name).first;
     }
-    const std::span<const double> bounds = BucketBounds(row.buckets);
-    return &std::get<2>(family)->Add(
-        labels, std::vector<double>(bounds.begin(), bounds.end()));
+    ++known->second.keepers;
+    return name;
+  }
+
+  void LetGo(const std::string& label) {
+    if (label == kOtherModel) return;
+    MutexLock lock(mutex_);
+    Model& model = models_.at(label);
+    INVARIANT(model.keepers > 0);
+    if (--model.keepers == 0) model.gone = ++gone_;
   }
 
   void AddCollector(std::function<void(GaugeSink&)> collector) {
@@ -135,7 +155,13 @@ class Metrics::Store {
     void Set(const MetricRow& row, LabelValues label_values,
              double value) override {
       INVARIANT(row.type == MetricType::kGauge);
-      Values values = store_.Bounded(row, label_values, models_);
+      CheckLabels(row, label_values);
+      Values values(label_values.begin(), label_values.end());
+      for (size_t i = 0; i < values.size(); ++i) {
+        if (row.labels[i] == "model" && !Admit(values[i])) {
+          values[i] = kOtherModel;
+        }
+      }
       const bool other = std::ranges::find(values, kOtherModel) != values.end();
       double& sample = samples_[row.name][std::move(values)];
       sample = other ? sample + value : value;
@@ -144,9 +170,22 @@ class Metrics::Store {
     Samples samples() && { return std::move(samples_); }
 
    private:
-    Store& store_;
-    Models models_;
+    bool Admit(const std::string& model) {
+      if (models_.contains(model)) return true;
+      return models_.size() < store_.models_max_ &&
+             CheckModelName(model).ok() && models_.insert(model).second;
+    }
+
+    const Store& store_;
+    std::set<std::string> models_;
     Samples samples_;
+  };
+
+  // Whose requests are counted.
+  struct Model {
+    int keepers = 0;
+    uint64_t gone = 0;  // When nobody kept it any more: grows.
+    std::map<Series::Target, std::string_view> series;  // And their rows.
   };
 
   Samples CollectSamples() {
@@ -160,32 +199,59 @@ class Metrics::Store {
     return std::move(sink).samples();
   }
 
-  // The label values, with a model renamed that would be too many in `models`.
-  Values Bounded(const MetricRow& row, LabelValues label_values,
-                 Models& models) const {
-    INVARIANT(families_.contains(row.name));
+  static void CheckLabels(const MetricRow& row, LabelValues label_values) {
     INVARIANT(label_values.size() == row.label_count());
-    Values values(label_values.begin(), label_values.end());
-    for (size_t i = 0; i < values.size(); ++i) {
-      if (row.labels[i] == "model" && !Admit(values[i], models)) {
-        values[i] = kOtherModel;
-      }
-    }
-    return values;
   }
 
-  bool Admit(const std::string& model, Models& models) const {
-    // What cannot be a model is a client's text, maybe not even UTF-8.
-    if (!CheckModelName(model).ok()) return false;
-    if (models.contains(model)) return true;
-    return models.size() < models_max_ && models.insert(model).second;
+  Series::Target Make(const MetricRow& row, const prometheus::Labels& labels) {
+    const auto family = families_.find(row.name);
+    INVARIANT(family != families_.end());
+    switch (row.type) {
+      case MetricType::kCounter:
+        return &std::get<0>(family->second)->Add(labels);
+      case MetricType::kGauge:
+        return &std::get<1>(family->second)->Add(labels);
+      case MetricType::kHistogram:
+        break;
+    }
+    const std::span<const double> bounds = BucketBounds(row.buckets);
+    return &std::get<2>(family->second)
+                ->Add(labels,
+                      std::vector<double>(bounds.begin(), bounds.end()));
+  }
+
+  // Drops the series of the model that has been gone for the longest, when one
+  // more would be too many.
+  bool MakeRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (models_.size() < models_max_) return true;
+    auto oldest = models_.end();
+    for (auto it = models_.begin(); it != models_.end(); ++it) {
+      if (it->second.keepers > 0) continue;
+      if (oldest == models_.end() || it->second.gone < oldest->second.gone) {
+        oldest = it;
+      }
+    }
+    if (oldest == models_.end()) return false;
+    for (const auto& [target, row] : oldest->second.series) Drop(target, row);
+    models_.erase(oldest);
+    return true;
+  }
+
+  void Drop(const Series::Target& target, std::string_view row) {
+    std::visit(
+        [&]<typename T>(T* series) {
+          std::get<std::unique_ptr<prometheus::Family<T>>>(families_.at(row))
+              ->Remove(series);
+        },
+        target);
   }
 
   const size_t models_max_;
   std::map<std::string_view, Family> families_;  // Filled once; then own locks.
 
   Mutex mutex_;
-  Models models_ ABSL_GUARDED_BY(mutex_);  // Of every series so far.
+  std::map<std::string, Model> models_ ABSL_GUARDED_BY(mutex_);
+  uint64_t gone_ ABSL_GUARDED_BY(mutex_) = 0;  // Models that nobody kept.
   std::vector<std::function<void(GaugeSink&)>> collectors_
       ABSL_GUARDED_BY(mutex_);
 };
@@ -219,6 +285,12 @@ Metrics::~Metrics() = default;
 Series Metrics::Find(const MetricRow& row, LabelValues label_values) {
   return Series(store_->Find(row, label_values));
 }
+
+std::string Metrics::Keep(const std::string& model) {
+  return store_->Keep(model);
+}
+
+void Metrics::LetGo(const std::string& label) { store_->LetGo(label); }
 
 void Metrics::AddCollector(std::function<void(GaugeSink&)> collector) {
   store_->AddCollector(std::move(collector));

@@ -9,11 +9,10 @@
 // Threads:  thread-safe. Collectors run without a lock of ours, on the thread
 //           that asks: two scrapes may run one at the same time.
 // Fails:    never; the wrong kind of row or count of labels is a bug.
-// Limits:   Options::models_max values of the label `model`: in the life of the
-//           process for what is counted, in one scrape for what is asked for.
-//           Later ones are taken together as kOtherModel, as is what no model
-//           may be named. Count a client's word only when it names a model of
-//           ours.
+// Limits:   Options::models_max values of the label `model`: at a time for what
+//           is counted, where a model that has gone makes room for a new one,
+//           in one scrape for what is asked for. What is too much is taken
+//           together as kOtherModel, as is what no model may be named.
 
 #ifndef SERVER_METRICS_METRICS_H_
 #define SERVER_METRICS_METRICS_H_
@@ -82,7 +81,8 @@ class Metrics {
   Metrics& operator=(const Metrics&) = delete;
 
   // The series with these label values, in the row's order; a new one starts
-  // at zero. Takes a lock and a look-up: hot paths call it once.
+  // at zero. Takes a lock and a look-up: hot paths call it once. Of a row with
+  // the label `model`, a Series is valid while that model is kept.
   Series Find(const MetricRow& row, LabelValues label_values);
 
   // Find() and the call, where it happens rarely.
@@ -99,6 +99,12 @@ class Metrics {
   // `collector` fills in its gauges at each scrape. A row belongs to Find() or
   // to collectors, not to both.
   void AddCollector(std::function<void(GaugeSink&)> collector);
+
+  // For ModelMetrics: keeps the series of this model, until LetGo as often,
+  // and returns the label to find them by. Those that nobody keeps stay as they
+  // are, until their room is needed for another model.
+  std::string Keep(const std::string& model);
+  void LetGo(const std::string& label);
 
   // Everything, in Prometheus' text exposition format 0.0.4.
   std::string Text();

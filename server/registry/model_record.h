@@ -15,7 +15,6 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -24,9 +23,11 @@
 #include "absl/time/time.h"
 
 #include "server/executors/program.h"
+#include "server/metrics/model_metrics.h"
 #include "server/registry/exemplar.h"
 #include "server/registry/model_state.h"
 #include "server/registry/residence.h"
+#include "server/registry/run_estimate.h"
 #include "server/transfer/transfer_plan.h"
 #include "server/values/signature.h"
 #include "server/values/signature_check.h"
@@ -58,7 +59,8 @@ struct MoveMark {
 };
 
 struct ModelRecord {
-  static constexpr double kNotRun = std::numeric_limits<double>::infinity();
+  ModelRecord(const std::string& name, Metrics& metrics_in)
+      : id{.name = name, .version = 0}, metrics(metrics_in, name) {}
 
   ModelId id;  // Version 0 until it is loaded.
   std::string path;
@@ -74,8 +76,9 @@ struct ModelRecord {
   int64_t admissions = 0;
   uint64_t admitted_bytes = 0;  // Of those requests, in memory.
   int64_t pins = 0;
-  // What a run on the cpu takes of late, see recent_run(); without the lock.
-  std::atomic<double> recent_run_seconds{kNotRun};
+  // Without the lock: what its requests count in, and what they take.
+  ModelMetrics metrics;
+  RunEstimate run_estimate;
   std::atomic<uint64_t> runs{0};  // Says which of them are audited.
 
   // With what was learned; immutable, and replaced as a whole. Null while

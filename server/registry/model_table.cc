@@ -8,6 +8,7 @@
 
 #include "server/base/invariant.h"
 #include "server/base/status_macros.h"
+#include "server/metrics/catalog.h"
 #include "server/registry/check_move.h"
 #include "server/registry/exemplar.h"
 #include "server/registry/model_record.h"
@@ -29,7 +30,8 @@ bool NamesEveryOutput(const std::vector<Argument>& outputs) {
 
 }  // namespace
 
-ModelTable::ModelTable(Options options) : options_(std::move(options)) {}
+ModelTable::ModelTable(Metrics& metrics, Options options)
+    : metrics_(metrics), options_(std::move(options)) {}
 
 ModelTable::~ModelTable() {
   MutexLock lock(mutex_);
@@ -107,10 +109,6 @@ ModelTable::Pin ModelTable::PinOn(const Admission& admission, DeviceId device) {
     pin.wants_exemplar_ = !record->learned;
     break;
   }
-  if (!pin && device == kCpu) {
-    // A run that ended after its Residence was retired has told its time.
-    record->recent_run_seconds = ModelRecord::kNotRun;
-  }
   return pin;
 }
 
@@ -151,9 +149,13 @@ void ModelTable::Resume(const ModelRecord& record) {
   if (record.move != nullptr) record.move->resume();
 }
 
-bool ModelTable::Knows(std::string_view name) const {
-  MutexLock lock(mutex_);
-  return Find(name) != nullptr;
+void ModelTable::CountRefused(std::string_view name, absl::StatusCode code) {
+  {
+    MutexLock lock(mutex_);
+    if (ModelRecord* record = Find(name)) return record->metrics.Count(code);
+  }
+  metrics_.Add(kInferRequestsTotal,
+               {Metrics::kOtherModel, absl::StatusCodeToString(code)});
 }
 
 ModelRecord* ModelTable::Find(std::string_view name, int64_t version) const {
@@ -265,14 +267,18 @@ ModelTable::Admission::~Admission() {
 }
 
 const std::string& ModelTable::Admission::model() const {
-  return record_->id.name;
+  static const std::string kNone;
+  return record_ == nullptr ? kNone : record_->id.name;
 }
 
 int64_t ModelTable::Admission::version() const { return record_->id.version; }
 
-absl::Duration ModelTable::Admission::recent_run() const {
-  if (record_ == nullptr) return absl::InfiniteDuration();
-  return absl::Seconds(record_->recent_run_seconds.load());
+ModelMetrics& ModelTable::Admission::metrics() const {
+  return record_->metrics;
+}
+
+RunEstimate& ModelTable::Admission::run_estimate() const {
+  return record_->run_estimate;
 }
 
 bool ModelTable::Admission::stands_still() const {
@@ -327,17 +333,6 @@ absl::Status ModelTable::Pin::Explain(std::span<const NamedValue> inputs,
   return absl::Status(
       explained.code(),
       absl::StrCat(QuotedModel(record_->id.name), ": ", explained.message()));
-}
-
-void ModelTable::Pin::RanFor(absl::Duration run) const {
-  // Two lanes may lose one another's update: it is an estimate.
-  constexpr double kShare = 0.05;
-  std::atomic<double>& recent = record_->recent_run_seconds;
-  const double before = recent;
-  const double seconds = absl::ToDoubleSeconds(std::min(run, kRunCountedMax));
-  recent = before == ModelRecord::kNotRun
-               ? seconds
-               : before + kShare * (seconds - before);
 }
 
 ModelTable::Pin::Pin(Pin&& other) noexcept

@@ -47,8 +47,11 @@
 #include "server/base/mutex.h"
 #include "server/devices/device.h"
 #include "server/executors/instance.h"
+#include "server/metrics/metrics.h"
+#include "server/metrics/model_metrics.h"
 #include "server/registry/model_state.h"
 #include "server/registry/residence.h"
+#include "server/registry/run_estimate.h"
 #include "server/values/value.h"
 
 namespace ferry {
@@ -63,8 +66,6 @@ class ModelTable {
  public:
   static constexpr uint64_t kExemplarBytesMax = uint64_t{4} << 20;
   static constexpr absl::Duration kExemplarRunMax = absl::Seconds(1);
-  // One run that a busy machine drew out says little about the next.
-  static constexpr absl::Duration kRunCountedMax = absl::Microseconds(200);
 
   struct Options {
     size_t models_max = 1024;
@@ -78,7 +79,8 @@ class ModelTable {
     // Told of each Residence whose weights were written, as `lost` is.
     std::function<void(DeviceId device, const absl::Status& why)> damaged = {};
   };
-  explicit ModelTable(Options options);
+  // `metrics` outlives the table.
+  ModelTable(Metrics& metrics, Options options);
   ~ModelTable();  // INVARIANT: no admission, pin or watch is left.
 
   ModelTable(const ModelTable&) = delete;
@@ -93,12 +95,10 @@ class ModelTable {
     ~Admission();
 
     explicit operator bool() const { return table_ != nullptr; }
-    const std::string& model() const;
+    const std::string& model() const;  // Empty without one.
     int64_t version() const;
-    // The mean of the model's last twenty or so runs on the cpu, each counted
-    // as kRunCountedMax at most; infinite before the first, and without a
-    // model.
-    absl::Duration recent_run() const;
+    ModelMetrics& metrics() const;
+    RunEstimate& run_estimate() const;
     // The model, a stateful one, is about to go on elsewhere: PinOn gives
     // nothing. Whoever watches changes is told when that is over; and before
     // it is, when it serves elsewhere already.
@@ -134,8 +134,6 @@ class ModelTable {
     // where they are why, as far as anybody can tell.
     absl::Status Explain(std::span<const NamedValue> inputs,
                          const absl::Status& failed) const;
-    // Says what a run on the cpu took.
-    void RanFor(absl::Duration run) const;
     // The model has not been seen running yet: tell Learn.
     bool wants_exemplar() const { return wants_exemplar_; }
 
@@ -154,6 +152,10 @@ class ModelTable {
   // takes in memory.
   absl::StatusOr<Admission> Admit(std::string_view name, int64_t version,
                                   uint64_t size_bytes = 0);
+
+  // Counts a request for `name` that was refused before it was admitted; those
+  // for models that are not here are counted together.
+  void CountRefused(std::string_view name, absl::StatusCode code);
 
   // Where the model serves at this moment; empty when it was just retired
   // everywhere, or its devices have failed, or its weights are damaged.
@@ -182,7 +184,6 @@ class ModelTable {
   // A model is left with failed devices only.
   bool HasStranded() const;
 
-  bool Knows(std::string_view name) const;
   // `version` 0: the one that is there.
   absl::StatusOr<ModelSnapshot> Get(std::string_view name,
                                     int64_t version = 0) const;
@@ -263,6 +264,7 @@ class ModelTable {
                                            int64_t version) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  Metrics& metrics_;
   const Options options_;
 
   // Guards watchers_ alone and is held while they are called.

@@ -77,8 +77,7 @@ absl::StatusOr<ModelRecord*> ModelTable::Add(
     }
     forgotten = Forget(*cold->second);
   }
-  auto record = std::make_unique<ModelRecord>();
-  record->id.name = name;
+  auto record = std::make_unique<ModelRecord>(name, metrics_);
   const ModelId id = record->id;
   return records_.emplace(id, std::move(record)).first->second.get();
 }
@@ -210,7 +209,7 @@ MoveClaim::Retired MoveClaim::Publish(Edit edit) const {
       record.loaded_at = absl::Now();
       table_->Rekey(record, edit.version);
     }
-    record.recent_run_seconds = ModelRecord::kNotRun;
+    record.run_estimate.Forget();
   }
   EndPause();
   return retired;

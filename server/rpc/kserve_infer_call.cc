@@ -3,8 +3,9 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
 
+#include "server/base/clock.h"
 #include "server/base/ids.h"
 #include "server/base/status_macros.h"
 #include "server/rpc/kserve_outputs.h"
@@ -17,13 +18,13 @@ absl::StatusOr<int64_t> KServeInferCall::VersionOf(const WireScan& scan) const {
   return ParseVersion(scan.version_text);
 }
 
-absl::Status KServeInferCall::Decode(grpc::ByteBuffer& bytes) {
+absl::Status KServeInferCall::DecodeRequest(grpc::ByteBuffer& bytes) {
   const inference::ModelInferRequest& request = request_.emplace();
   RETURN_IF_ERROR(ParseMessage(bytes, *request_));
   ASSIGN_OR_RETURN(const KServeParameters parameters,
                    ReadKServeParameters(request));
   if (parameters.timeout != absl::InfiniteDuration()) {
-    deadline = std::min(deadline, absl::Now() + parameters.timeout);
+    deadline = std::min(deadline, MonotonicNow() + parameters.timeout);
   }
   for (const auto& output : request.outputs()) {
     outputs.push_back(output.name());
@@ -33,10 +34,10 @@ absl::Status KServeInferCall::Decode(grpc::ByteBuffer& bytes) {
   return DecodeKServeInputs(request, scratch_, inputs);
 }
 
-absl::Status KServeInferCall::Encode(const InferAnswer& answer,
-                                     grpc::ByteBuffer& bytes) {
+absl::Status KServeInferCall::EncodeResponse(const InferAnswer& answer,
+                                             grpc::ByteBuffer& bytes) {
   inference::ModelInferResponse response;
-  response.set_model_name(model);
+  response.set_model_name(model());
   response.set_model_version(absl::StrCat(answer.version));
   response.set_id(request_->id());
   RETURN_IF_ERROR(EncodeKServeOutputs(answer.outputs, *request_,

@@ -1,15 +1,15 @@
 // A KServeInferCall is one ModelInfer.
 //
-// Owns:     the request's message, and tensors that it did not hold ready-made;
-//           itself, as every InferCall.
+// Owns:     the request's message, and tensors that it did not hold ready-made.
 // Threads:  as InferCall.
 
 #ifndef SERVER_RPC_KSERVE_INFER_CALL_H_
 #define SERVER_RPC_KSERVE_INFER_CALL_H_
 
 #include <optional>
+#include <utility>
 
-#include <grpcpp/server_context.h>
+#include <grpcpp/support/byte_buffer.h>
 
 #include "inference/grpc_service.pb.h"
 
@@ -20,15 +20,15 @@ namespace ferry {
 
 class KServeInferCall final : public InferCall {
  public:
-  KServeInferCall(const InferRooms& rooms, grpc::CallbackServerContext& context,
-                  const MessageShape& shape, InferBytes bytes)
-      : InferCall("ModelInfer", rooms, context, shape, bytes) {}
+  KServeInferCall(const InferRooms& rooms, const MessageShape& shape,
+                  InferSource source)
+      : InferCall("ModelInfer", rooms, shape, std::move(source)) {}
 
  private:
   absl::StatusOr<int64_t> VersionOf(const WireScan& scan) const override;
-  absl::Status Decode(grpc::ByteBuffer& bytes) override;
-  absl::Status Encode(const InferAnswer& answer,
-                      grpc::ByteBuffer& bytes) override;
+  absl::Status DecodeRequest(grpc::ByteBuffer& bytes) override;
+  absl::Status EncodeResponse(const InferAnswer& answer,
+                              grpc::ByteBuffer& bytes) override;
   void Forget() override;
 
   std::optional<inference::ModelInferRequest> request_;

@@ -12,6 +12,7 @@
 #include "server/rpc/kserve_model.h"
 #include "server/rpc/status_codec.h"
 #include "server/rpc/unary_answer.h"
+#include "server/rpc/unary_infer.h"
 
 namespace ferry {
 namespace {
@@ -141,10 +142,9 @@ Unary* KServeService::ModelConfig(Context* context, const Bytes* request,
 
 Unary* KServeService::ModelInfer(Context* context, const Bytes* request,
                                  Bytes* response) {
-  auto* call = new KServeInferCall(rooms_, *context, infer_shape_,
-                                   {OwnBytes(request), *response});
-  call->Start();
-  return call;
+  auto* rpc = new UnaryInfer<KServeInferCall>(rooms_, infer_shape_, *context,
+                                              OwnBytes(request), *response);
+  return rpc->Start();
 }
 
 KServeService::Stream* KServeService::ModelStreamInfer(Context* context) {

@@ -90,11 +90,9 @@ void SetArguments(const RpcServer::Options& options,
 
 RpcServer::RpcServer(const Options& options, const Rooms& rooms)
     : budget_(options.all_bytes_max),
-      counter_(rooms.metrics, rooms.table),
       infer_rooms_{
           .scheduler = rooms.scheduler,
           .table = rooms.table,
-          .counter = counter_,
           .calls = calls_,
           .budget = budget_,
           .request_bytes_max = options.request_bytes_max,

@@ -34,7 +34,6 @@
 #include "server/rpc/byte_budget.h"
 #include "server/rpc/call_count.h"
 #include "server/rpc/connection_gate.h"
-#include "server/rpc/infer_counter.h"
 #include "server/rpc/inference_service.h"
 #include "server/rpc/kserve_service.h"
 #include "server/rpc/model_service.h"
@@ -113,7 +112,6 @@ class [[nodiscard]] RpcServer {
 
   CallCount calls_;
   ByteBudget budget_;
-  InferCounter counter_;
   std::atomic<bool> ready_{false};
   std::atomic<bool> draining_{false};
   const InferRooms infer_rooms_;

@@ -1,27 +1,32 @@
-// An InferRequest is one request on its way to a lane and back.
+// An InferRequest is one request on its way to a lane and back: what is asked,
+// its place in its model's queue, and how far it has come.
 //
-// Whoever submits it derives from it, keeps what the inputs borrow alive, and
-// is told the end by Done: exactly once, from a lane's thread (or from the
-// caller of Submit when it was refused, or of Cancel).
+// Whoever brings requests, one for each call or many over a stream, derives
+// from it, keeps what the inputs borrow alive, and is told the end by Done:
+// exactly once, from a lane's thread (or from the caller of Submit when it was
+// refused, or of Cancel). Whatever the end, it is counted here.
 //
-// Owns:     its place in the queue. The tensors in `inputs` borrow from the
-//           derived class.
+// Owns:     its admission, from before Submit to its end. The tensors in
+//           `inputs` borrow from the derived class.
 // Threads:  one thread at a time: the submitter, then the lane; Cancel beside
 //           either.
-// Units:    absl times.
+// Units:    absl::Duration, of the monotonic clock.
+// Fails:    DEADLINE_EXCEEDED, CANCELLED when it need not run any more.
+// Limits:   kFollowMax devices that it is sent on to.
 
 #ifndef SERVER_SCHEDULING_INFER_REQUEST_H_
 #define SERVER_SCHEDULING_INFER_REQUEST_H_
 
 #include <atomic>
+#include <cstdint>
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 
 #include "server/devices/device.h"
-#include "server/executors/instance.h"
+#include "server/values/value.h"
 #include "server/registry/model_table.h"
 
 namespace ferry {
@@ -34,28 +39,49 @@ struct InferAnswer {
 
 class InferRequest {
  public:
+  static constexpr int kFollowMax = 64;
+
   virtual ~InferRequest() = default;
 
   // Set before Submit.
-  std::string model;
-  int64_t version = 0;  // 0: the one loaded.
+  ModelTable::Admission admission;  // Of the model that is to run.
   std::vector<NamedValue> inputs;
   std::vector<std::string> outputs;  // Names; empty: all.
-  absl::Time deadline = absl::InfiniteFuture();
-  // Of `model` and `version`. Whoever must know that they are here before it
-  // makes `inputs` has taken it already; else Submit takes it.
-  ModelTable::Admission admission;
+  absl::Duration deadline = absl::InfiniteDuration();
 
-  // The end. `answer` borrows, from `inputs` too: encode it before returning.
-  // `this` may be destroyed in it.
-  virtual void Done(const absl::StatusOr<InferAnswer>& answer) = 0;
+  void Submitted(absl::Duration now) { submitted_at_ = now; }
+  absl::Duration submitted_at() const { return submitted_at_; }
+
+  // Its model stands still: it may wait, but not start.
+  bool stands_still() const { return admission.stands_still(); }
+
+  // Whoever asked is gone.
+  void Cancel() { cancelled_ = true; }
+  // Why it need not run any more, or OK.
+  absl::Status GivenUp(absl::Duration now) const;
+
+  // It is sent on to another device; false when it was too often.
+  bool Follow() { return ++followed_ <= kFollowMax; }
+
+  // The end of one that did not run, or whose run failed: its place in the
+  // queue is free before whoever brought it hears of it. `this` may be gone
+  // afterwards.
+  void Fail(const absl::Status& status);
+
+  // The end of one that ran. `answer` borrows from what the admission keeps,
+  // which is returned; `this` may be gone.
+  [[nodiscard]] ModelTable::Admission Answer(const InferAnswer& answer);
+
+ protected:
+  // Writes down `answer`, which borrows, from `inputs` too, and goes next.
+  virtual absl::Status Encode(const InferAnswer& answer) = 0;
+  // The end. `this` may be destroyed in it.
+  virtual void Done(const absl::Status& status) = 0;
 
  private:
-  friend class Scheduler;
-  friend class RequestQueue;
-  absl::Duration submitted_at_;  // Monotonic.
+  absl::Duration submitted_at_;
   std::atomic<bool> cancelled_{false};
-  int followed_ = 0;  // Devices it was sent on to.
+  int followed_ = 0;
 };
 
 }  // namespace ferry

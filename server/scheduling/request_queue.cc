@@ -22,8 +22,8 @@ void RequestQueue::Push(InferRequest& request) {
   {
     MutexLock lock(mutex_);
     INVARIANT(!closed_);
-    requests_.insert(std::ranges::upper_bound(requests_, request.submitted_at_,
-                                              {}, &InferRequest::submitted_at_),
+    requests_.insert(std::ranges::upper_bound(requests_, request.submitted_at(),
+                                              {}, &InferRequest::submitted_at),
                      &request);
     ++load_;
     Show();
@@ -55,16 +55,15 @@ InferRequest* RequestQueue::Pop() {
 
 std::deque<InferRequest*>::iterator RequestQueue::Next() {
   return std::ranges::find_if(requests_, [](const InferRequest* request) {
-    return !request->admission.stands_still();
+    return !request->stands_still();
   });
 }
 
 std::deque<InferRequest*> RequestQueue::TakeStill() {
   MutexLock lock(mutex_);
   const auto still = std::stable_partition(
-      requests_.begin(), requests_.end(), [](const InferRequest* request) {
-        return !request->admission.stands_still();
-      });
+      requests_.begin(), requests_.end(),
+      [](const InferRequest* request) { return !request->stands_still(); });
   std::deque<InferRequest*> taken(still, requests_.end());
   requests_.erase(still, requests_.end());
   load_ -= taken.size();

@@ -8,7 +8,6 @@
 #include <string>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
@@ -17,69 +16,19 @@
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
 #include "server/base/worker.h"
-#include "server/metrics/catalog.h"
 #include "server/scheduling/request_queue.h"
 
 namespace ferry {
 namespace {
 
-// A request whose model keeps moving under it follows this often.
-constexpr int kFollowMax = 64;
-
-// A request whose model took less than this of late is run by the thread that
-// brings it.
-constexpr absl::Duration kShortRunMax = absl::Microseconds(50);
-
-// A client's own timer ends its call some time before the deadline that it sent
-// is over here: that one was late by the way, and rounded up by gRPC to 1%.
-constexpr absl::Duration kDeadlineLateMax = absl::Milliseconds(10);
-constexpr double kDeadlineRoundedMax = 0.01;
-
 absl::Status Draining() {
   return absl::UnavailableError("the server is draining; use another");
 }
-
-// The series of one model, found once a lane.
-struct ModelSeries {
-  Series queue, pin, run, encode, batch;
-};
-
-class SeriesCache {
- public:
-  explicit SeriesCache(Metrics& metrics) : metrics_(metrics) {}
-
-  ModelSeries Of(const std::string& model) {
-    MutexLock lock(mutex_);
-    if (const auto found = series_.find(model); found != series_.end()) {
-      return found->second;
-    }
-    if (series_.size() >= kModelsMax) series_.clear();
-    const auto step = [&](std::string_view name) {
-      return metrics_.Find(kInferStepSeconds, {model, name});
-    };
-    return series_
-        .emplace(model,
-                 ModelSeries{.queue = step("queue"),
-                             .pin = step("pin"),
-                             .run = step("run"),
-                             .encode = step("encode"),
-                             .batch = metrics_.Find(kInferBatchSize, {model})})
-        .first->second;
-  }
-
- private:
-  static constexpr size_t kModelsMax = 1024;
-
-  Metrics& metrics_;
-  Mutex mutex_;
-  absl::flat_hash_map<std::string, ModelSeries> series_ ABSL_GUARDED_BY(mutex_);
-};
 
 // A request that ran: the result may be views of what the pin holds.
 struct Execution {
   ModelTable::Pin pin;
   RunResult result;
-  Series encode;
   absl::Duration run;
   absl::Duration ran_at;
 };
@@ -87,25 +36,22 @@ struct Execution {
 }  // namespace
 
 struct Scheduler::Lanes {
-  Lanes(ModelTable& table_in, Metrics& metrics_in)
-      : table(table_in), series_cache(metrics_in) {}
+  explicit Lanes(ModelTable& table_in) : table(table_in) {}
 
   void RunLane(DeviceId device);
   void RunOne(InferRequest& request, DeviceId device, RequestQueue* borrowed);
   absl::StatusOr<std::optional<Execution>> Execute(InferRequest& request,
                                                    DeviceId device);
-  static absl::Status GivenUp(const InferRequest& request);
   void Follow(InferRequest& request);
   void FollowAll();
   void Answer(InferRequest& request, Execution execution);
   absl::Status Route(InferRequest& request);
   bool RunHere(InferRequest& request);
-  void End(InferRequest& request, const absl::StatusOr<InferAnswer>& answer);
+  void Fail(InferRequest& request, const absl::Status& status);
   void CountEnd();
   RequestQueue& QueueOf(DeviceId device) { return queues.at(device); }
 
   ModelTable& table;
-  SeriesCache series_cache;
   std::map<DeviceId, RequestQueue> queues;
   std::atomic<size_t> turns{0};  // Whose turn it is among equals.
 
@@ -122,8 +68,8 @@ struct Scheduler::Lanes {
 };
 
 Scheduler::Scheduler(const std::vector<Device*>& devices, int lanes_per_device,
-                     ModelTable& table, Metrics& metrics)
-    : lanes_(std::make_unique<Lanes>(table, metrics)) {
+                     ModelTable& table)
+    : lanes_(std::make_unique<Lanes>(table)) {
   for (const Device* device : devices) {
     lanes_->queues.try_emplace(device->id());
   }
@@ -146,31 +92,23 @@ Scheduler::~Scheduler() {
 }
 
 void Scheduler::Submit(InferRequest& request) {
-  request.submitted_at_ = RealClock().Monotonic();
+  request.Submitted(RealClock().Monotonic());
   ++lanes_->accepted;
   if (lanes_->draining) {
-    lanes_->End(request, Draining());
+    lanes_->Fail(request, Draining());
     return;
-  }
-  if (!request.admission) {
-    auto admission = lanes_->table.Admit(request.model, request.version, 0);
-    if (!admission.ok()) {
-      lanes_->End(request, admission.status());
-      return;
-    }
-    request.admission = *std::move(admission);
   }
   if (lanes_->RunHere(request)) return;
   if (absl::Status routed = lanes_->Route(request); !routed.ok()) {
-    lanes_->End(request, routed);
+    lanes_->Fail(request, routed);
   }
 }
 
 void Scheduler::Cancel(InferRequest& request) {
-  request.cancelled_ = true;
+  request.Cancel();
   for (auto& [device, queue] : lanes_->queues) {
     if (!queue.Remove(request)) continue;
-    lanes_->End(request, lanes_->GivenUp(request));
+    lanes_->Fail(request, request.GivenUp(RealClock().Monotonic()));
     return;
   }
 }
@@ -178,7 +116,7 @@ void Scheduler::Cancel(InferRequest& request) {
 // On the caller's thread, as the lane of the cpu that it borrows; false when
 // the request is not known to be short or no lane is idle.
 bool Scheduler::Lanes::RunHere(InferRequest& request) {
-  if (request.admission.recent_run() >= kShortRunMax) return false;
+  if (!request.admission.run_estimate().IsShort()) return false;
   const auto found = queues.find(kCpu);
   if (found == queues.end() || !found->second.Borrow()) return false;
   RunOne(request, kCpu, &found->second);
@@ -219,7 +157,7 @@ void Scheduler::Lanes::RunOne(InferRequest& request, DeviceId device,
   auto execution = Execute(request, device);
   if (borrowed != nullptr) borrowed->GiveBack();
   if (!execution.ok()) {
-    End(request, execution.status());
+    Fail(request, execution.status());
   } else if (!execution->has_value()) {
     Follow(request);
   } else {
@@ -227,60 +165,44 @@ void Scheduler::Lanes::RunOne(InferRequest& request, DeviceId device,
   }
 }
 
-// Why it need not run any more, or OK.
-absl::Status Scheduler::Lanes::GivenUp(const InferRequest& request) {
-  if (request.deadline != absl::InfiniteFuture()) {
-    const absl::Duration left = request.deadline - absl::Now();
-    const absl::Duration waited =
-        RealClock().Monotonic() - request.submitted_at_;
-    const absl::Duration early =
-        kDeadlineLateMax + kDeadlineRoundedMax * (waited + left);
-    if (left <= (request.cancelled_ ? early : absl::ZeroDuration())) {
-      return absl::DeadlineExceededError(
-          absl::StrCat("model \"", request.admission.model(),
-                       "\": the deadline passed while it waited in the queue"));
-    }
-  }
-  return request.cancelled_ ? absl::CancelledError("the client went away")
-                            : absl::OkStatus();
-}
-
 // What only a lane may do. Nothing when the model is no longer on `device`, or
 // stands still.
 absl::StatusOr<std::optional<Execution>> Scheduler::Lanes::Execute(
     InferRequest& request, DeviceId device) {
   const absl::Duration started = RealClock().Monotonic();
-  RETURN_IF_ERROR(GivenUp(request));
+  RETURN_IF_ERROR(request.GivenUp(started));
   ModelTable::Pin pin = table.PinOn(request.admission, device);
-  if (!pin) return std::nullopt;
+  RunEstimate& estimate = request.admission.run_estimate();
+  if (!pin) {
+    // A run that ended after the model had left has told its time.
+    if (device == kCpu) estimate.Forget();
+    return std::nullopt;
+  }
   RETURN_IF_ERROR(pin.CheckInputs(request.inputs));
   RETURN_IF_ERROR(pin.CheckOutputs(request.outputs));
-  const ModelSeries series = series_cache.Of(request.admission.model());
-  series.queue.Observe(absl::ToDoubleSeconds(started - request.submitted_at_));
+  ModelMetrics& metrics = request.admission.metrics();
   const absl::Duration pinned = RealClock().Monotonic();
-  series.pin.Observe(absl::ToDoubleSeconds(pinned - started));
+  metrics.Started(started - request.submitted_at(), pinned - started);
 
   auto result = pin.instance().Run(request.inputs);
   const absl::Duration ran = RealClock().Monotonic();
-  series.run.Observe(absl::ToDoubleSeconds(ran - pinned));
-  if (device == kCpu) pin.RanFor(ran - pinned);
-  series.batch.Observe(1);
+  metrics.Ran(ran - pinned, 1);
+  if (device == kCpu) estimate.Add(ran - pinned);
   if (!result.ok()) return pin.Explain(request.inputs, result.status());
   return Execution{.pin = std::move(pin),
                    .result = *std::move(result),
-                   .encode = series.encode,
                    .run = ran - pinned,
                    .ran_at = ran};
 }
 
 void Scheduler::Lanes::Follow(InferRequest& request) {
   absl::Status routed =
-      ++request.followed_ > kFollowMax
-          ? absl::AbortedError(absl::StrCat(
+      request.Follow()
+          ? Route(request)
+          : absl::AbortedError(absl::StrCat(
                 "model \"", request.admission.model(),
-                "\": it moves faster than requests can follow; try again"))
-          : Route(request);
-  if (!routed.ok()) End(request, routed);
+                "\": it moves faster than requests can follow; try again"));
+  if (!routed.ok()) Fail(request, routed);
 }
 
 // A model has changed: what waits for one that stands still goes to where that
@@ -289,7 +211,7 @@ void Scheduler::Lanes::FollowAll() {
   for (auto& [device, queue] : queues) {
     for (InferRequest* request : queue.TakeStill()) {
       if (absl::Status routed = Route(*request); !routed.ok()) {
-        End(*request, routed);
+        Fail(*request, routed);
       }
     }
   }
@@ -301,19 +223,17 @@ void Scheduler::Lanes::Answer(InferRequest& request, Execution execution) {
     table.Learn(execution.pin, execution.run, request.inputs,
                 execution.result.outputs());
   }
-  const Series encode = execution.encode;
-  const absl::Duration ran_at = execution.ran_at;
   {
     // Destroyed from the last to the first: outputs may be views of weights,
     // which the pin holds; the admission holds the model itself.
-    const ModelTable::Admission admission = std::move(request.admission);
+    ModelTable::Admission admission;
     const Execution held = std::move(execution);
-    request.Done(InferAnswer{.outputs = held.result.outputs(),
-                             .device = held.pin.device(),
-                             .version = held.pin.version()});
+    admission = request.Answer({.outputs = held.result.outputs(),
+                                .device = held.pin.device(),
+                                .version = held.pin.version()});
+    admission.metrics().Encoded(RealClock().Monotonic() - held.ran_at);
     table.Audit(held.pin);  // Behind the answer: it takes its time.
   }
-  encode.Observe(absl::ToDoubleSeconds(RealClock().Monotonic() - ran_at));
   CountEnd();
 }
 
@@ -324,11 +244,8 @@ void Scheduler::Lanes::CountEnd() {
   }
 }
 
-// The end of a request that did not run, or whose run failed.
-void Scheduler::Lanes::End(InferRequest& request,
-                           const absl::StatusOr<InferAnswer>& answer) {
-  { const ModelTable::Admission gone = std::move(request.admission); }
-  request.Done(answer);
+void Scheduler::Lanes::Fail(InferRequest& request, const absl::Status& status) {
+  request.Fail(status);
   CountEnd();
 }
 
@@ -348,9 +265,9 @@ bool Scheduler::Drain(absl::Duration limit) {
   bool all_ran = lanes_->accepted == 0;
   for (auto& [device, queue] : lanes_->queues) {
     for (InferRequest* request : queue.TakeAll()) {
-      lanes_->End(*request, absl::UnavailableError(
-                                "the server stopped before this request ran; "
-                                "use another"));
+      lanes_->Fail(*request, absl::UnavailableError(
+                                 "the server stopped before this request ran; "
+                                 "use another"));
     }
   }
   return all_ran;

@@ -19,11 +19,12 @@
 //           at most, and runs models itself only as said, one thread at a time.
 //           Done is called on a lane, in Submit or in Cancel.
 // Units:    absl times.
-// Fails:    through Done: NOT_FOUND, FAILED_PRECONDITION, RESOURCE_EXHAUSTED as
-//           ModelTable; DEADLINE_EXCEEDED on leaving the queue too late;
+// Fails:    through Done: DEADLINE_EXCEEDED on leaving the queue too late;
 //           CANCELLED; UNAVAILABLE while draining, or when the model's devices
-//           have failed; what Instance::Run says.
-// Limits:   ModelTable::Options::requests_max requests a model.
+//           have failed; FAILED_PRECONDITION when none serves it any more; what
+//           Instance::Run says.
+// Limits:   none of its own: a request has its Admission, and the ModelTable
+//           bounds those.
 
 #ifndef SERVER_SCHEDULING_SCHEDULER_H_
 #define SERVER_SCHEDULING_SCHEDULER_H_
@@ -34,7 +35,6 @@
 #include "absl/time/time.h"
 
 #include "server/devices/device.h"
-#include "server/metrics/metrics.h"
 #include "server/registry/model_table.h"
 #include "server/scheduling/infer_request.h"
 
@@ -43,7 +43,7 @@ namespace ferry {
 class Scheduler {
  public:
   Scheduler(const std::vector<Device*>& devices, int lanes_per_device,
-            ModelTable& table, Metrics& metrics);
+            ModelTable& table);
   ~Scheduler();  // Drains without limit.
 
   Scheduler(const Scheduler&) = delete;

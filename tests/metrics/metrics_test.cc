@@ -23,6 +23,7 @@ using testing::Not;
 
 TEST(MetricsTest, CountsInTheSeriesOfItsLabels) {
   Metrics metrics;
+  metrics.Keep("silero");
   const Series ok = metrics.Find(kInferRequestsTotal, {"silero", "OK"});
   ok.Add();
   ok.Add(2);
@@ -47,6 +48,7 @@ TEST(MetricsTest, FindsTheSameSeriesAgain) {
 
 TEST(MetricsTest, ObservesIntoTheRowsBuckets) {
   Metrics metrics;
+  metrics.Keep("m");
   metrics.Observe(kInferBatchSize, {"m"}, 2);
   metrics.Observe(kInferBatchSize, {"m"}, 3);
   EXPECT_THAT(
@@ -91,14 +93,47 @@ TEST(MetricsTest, AsksCollectorsAnewAtEachScrape) {
 
 TEST(MetricsTest, CountsModelsBeyondTheLimitTogether) {
   Metrics metrics({.models_max = 2});
-  for (const std::string_view model : {"a", "b", "c", "d", "a"}) {
-    metrics.Add(kInferRequestsTotal, {model, "OK"});
+  for (const char* model : {"a", "b", "c", "d", "a"}) {
+    metrics.Add(kInferRequestsTotal, {metrics.Keep(model), "OK"});
   }
   EXPECT_THAT(metrics.Text(),
               AllOf(HasSubstr("{code=\"OK\",model=\"a\"} 2\n"),
                     HasSubstr("{code=\"OK\",model=\"b\"} 1\n"),
                     HasSubstr("{code=\"OK\",model=\"_other\"} 2\n"),
                     Not(HasSubstr("model=\"c\""))));
+}
+
+TEST(MetricsTest, AModelThatHasGoneMakesRoomWhenThereIsNone) {
+  Metrics metrics({.models_max = 2});
+  const auto count = [&](const char* model) {
+    const std::string label = metrics.Keep(model);
+    metrics.Add(kInferRequestsTotal, {label, "OK"});
+    metrics.Observe(kInferBatchSize, {label}, 1);
+    return label;
+  };
+  const std::string first = count("first");
+  const std::string second = count("second");
+  metrics.LetGo(second);
+  metrics.LetGo(first);
+  EXPECT_EQ(count("first"), "first");  // It is back, and counts on.
+  EXPECT_THAT(metrics.Text(), AllOf(HasSubstr("model=\"first\"} 2\n"),
+                                    HasSubstr("model=\"second\"} 1\n")));
+  EXPECT_EQ(count("third"), "third");
+  EXPECT_THAT(metrics.Text(),
+              AllOf(HasSubstr("model=\"first\"} 2\n"), Not(HasSubstr("second")),
+                    HasSubstr("model=\"third\"} 1\n")));
+  EXPECT_EQ(count("fourth"), Metrics::kOtherModel) << "both are kept";
+}
+
+TEST(MetricsTest, KeepsAModelUntilAllHaveLetItGo) {
+  Metrics metrics({.models_max = 1});
+  const std::string one = metrics.Keep("twice");  // Two versions of it.
+  const std::string other = metrics.Keep("twice");
+  metrics.LetGo(one);
+  EXPECT_EQ(metrics.Keep("half"), Metrics::kOtherModel);
+  metrics.LetGo(Metrics::kOtherModel.data());
+  metrics.LetGo(other);
+  EXPECT_EQ(metrics.Keep("half"), "half");
 }
 
 TEST(MetricsTest, AddsUpTheGaugesOfModelsBeyondTheLimit) {
@@ -114,8 +149,8 @@ TEST(MetricsTest, AddsUpTheGaugesOfModelsBeyondTheLimit) {
 
 TEST(MetricsTest, TheGaugesOfModelsThatHaveGoneMakeRoom) {
   Metrics metrics({.models_max = 2});
-  metrics.Add(kInferRequestsTotal, {"x", "OK"});
-  metrics.Add(kInferRequestsTotal, {"y", "OK"});
+  metrics.Keep("x");
+  metrics.Keep("y");
   std::vector<std::string> models = {"a", "b"};
   metrics.AddCollector([&models](GaugeSink& sink) {
     for (const std::string& model : models) {
@@ -130,6 +165,7 @@ TEST(MetricsTest, TheGaugesOfModelsThatHaveGoneMakeRoom) {
 
 TEST(MetricsTest, NeverLetsAClientsTextIntoTheOutput) {
   Metrics metrics;
+  EXPECT_EQ(metrics.Keep("\xFF\"\n"), Metrics::kOtherModel);
   metrics.Add(kInferRequestsTotal, {"\xFF\"\n", "NOT_FOUND"});
   EXPECT_THAT(metrics.Text(),
               HasSubstr("{code=\"NOT_FOUND\",model=\"_other\"} 1\n"));
@@ -141,11 +177,13 @@ TEST(MetricsTest, LosesNothingBetweenThreads) {
     std::vector<std::unique_ptr<Worker>> workers;
     for (int i = 0; i < 4; ++i) {
       workers.push_back(std::make_unique<Worker>("count", [&metrics, i] {
+        metrics.Keep("shared");
+        const std::string mine = metrics.Keep(absl::StrCat("m", i));
         const Series seconds =
             metrics.Find(kInferStepSeconds, {"shared", "run"});
         for (int step = 0; step < 500; ++step) {
           seconds.Observe(0.001);
-          metrics.Add(kInferRequestsTotal, {absl::StrCat("m", i), "OK"});
+          metrics.Add(kInferRequestsTotal, {mine, "OK"});
         }
         (void)metrics.Text();
       }));

@@ -11,6 +11,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
+
 #include "server/base/mutex.h"
 #include "server/values/value.h"
 #include "tests/support/status_matchers.h"
@@ -142,9 +144,29 @@ TEST_F(ModelTableTest, EveryoneIsShownTheSameSignature) {
   EXPECT_EQ(table_.Get("twice")->signature, model->signature);
 }
 
-TEST_F(ModelTableTest, KnowsModelsByName) {
-  EXPECT_TRUE(table_.Knows("twice"));
-  EXPECT_FALSE(table_.Knows("thrice"));
+TEST_F(ModelTableTest, CountsWhatItRefusesByModelAndWhatItDoesNotKnowTogether) {
+  table_.CountRefused("twice", absl::StatusCode::kResourceExhausted);
+  table_.CountRefused("guess-1", absl::StatusCode::kNotFound);
+  table_.CountRefused("guess-2", absl::StatusCode::kNotFound);
+  table_.CountRefused("\n\"}", absl::StatusCode::kInvalidArgument);
+  const std::string text = pool_.metrics.Text();
+  EXPECT_THAT(text, HasSubstr("ferry_infer_requests_total{code=\"RESOURCE_"
+                              "EXHAUSTED\",model=\"twice\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("{code=\"NOT_FOUND\",model=\"_other\"} 2\n"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("guess")));
+}
+
+TEST(ModelTableMetricsTest, AnUnloadedModelsCountsMakeRoomForAnother) {
+  TestPool pool("cpu=64MiB", {.models_max = 1}, {.models_max = 1});
+  for (const char* model : {"one", "other"}) {
+    SaveScaleModel(pool.models / absl::StrCat(model, ".pt"), 2);
+    ASSERT_THAT(pool.Load(model, {"cpu"}), IsOk());
+    pool.table->CountRefused(model, absl::StatusCode::kAborted);
+    ASSERT_THAT(pool.Unload(model), IsOk());
+    EXPECT_THAT(pool.metrics.Text(),
+                HasSubstr(absl::StrCat("model=\"", model, "\"} 1\n")));
+  }
+  EXPECT_THAT(pool.metrics.Text(), testing::Not(HasSubstr("\"one\"")));
 }
 
 TEST_F(ModelTableTest, ASidecarKeepsAnInputOnTheHost) {

@@ -48,7 +48,8 @@ class MoveClaimTest : public testing::Test {
     (void)claim.End(absl::OkStatus(), true);
   }
 
-  ModelTable table_{{.models_max = 2}};
+  Metrics metrics_;
+  ModelTable table_{metrics_, {.models_max = 2}};
   int resumed_ = 0;
 };
 
@@ -60,7 +61,9 @@ TEST_F(MoveClaimTest, IsTheOnlyOneOfItsModel) {
           .status(),
       StatusIs(StatusCode::kAborted));
   (void)claim.End(absl::CancelledError(""), false);
-  EXPECT_FALSE(table_.Knows("a"));  // Nothing of it was worth remembering.
+  EXPECT_THAT(
+      table_.Get("a"),
+      StatusIs(StatusCode::kNotFound));  // Nothing of it was worth remembering.
 }
 
 TEST_F(MoveClaimTest, ShowsTheProgressAndNothingElseBeforeItPublishes) {
@@ -151,7 +154,7 @@ TEST_F(MoveClaimTest, AClosedModelTakesNoRequestAndIsGoneAfterTheLast) {
   const MoveClaim::Retired retired = claim.Publish(std::move(edit));
   EXPECT_EQ(retired.residences.size(), 1);
   (void)claim.End(absl::OkStatus(), true);
-  EXPECT_FALSE(table_.Knows("a"));
+  EXPECT_THAT(table_.Get("a"), StatusIs(StatusCode::kNotFound));
 }
 
 TEST_F(MoveClaimTest, AModelThatIsOnlyRememberedMakesRoom) {
@@ -160,10 +163,10 @@ TEST_F(MoveClaimTest, AModelThatIsOnlyRememberedMakesRoom) {
         {.kind = MoveKind::kLoad, .model = {.name = name}}, [] {});
     (void)start->claim->End(absl::DataLossError("torn"), true);
   }
-  EXPECT_TRUE(table_.Knows("b"));
+  EXPECT_THAT(table_.Get("b"), IsOk());
   Load({kSim0});
-  EXPECT_FALSE(table_.Knows("b"));
-  EXPECT_TRUE(table_.Knows("c"));
+  EXPECT_THAT(table_.Get("b"), StatusIs(StatusCode::kNotFound));
+  EXPECT_THAT(table_.Get("c"), IsOk());
 }
 
 TEST_F(MoveClaimTest, MoreModelsThanMayBeAreRefused) {

@@ -37,9 +37,9 @@ class TestServer {
       const std::string& devices = "cpu=64MiB,sim:0=16MiB,sim:1=16MiB",
       ModelTable::Options table = {}, RpcServer::Options options = {},
       ModelFormats formats = {})
-      : pool(devices, table, std::move(formats)),
+      : pool(devices, table, {}, std::move(formats)),
         scheduler(std::make_unique<Scheduler>(pool.devices->devices(), 1,
-                                              *pool.table, pool.metrics)) {
+                                              *pool.table)) {
     options.listen_address = "127.0.0.1:0";
     auto created = RpcServer::Create(options, rooms());
     if (!created.ok()) ADD_FAILURE() << created.status();

@@ -8,7 +8,8 @@
 namespace ferry {
 
 TestPool::TestPool(const std::string& specs, ModelTable::Options options,
-                   ModelFormats formats) {
+                   Metrics::Options metrics_options, ModelFormats formats)
+    : metrics(metrics_options) {
   devices = *DevicePool::Create(*ParseDeviceSpecs(specs));
   static const bool started = [] {
     StartLibTorch(1);
@@ -20,7 +21,7 @@ TestPool::TestPool(const std::string& specs, ModelTable::Options options,
   transfers = std::make_unique<TransferEngine>(2, metrics);
   calibration = *Calibration::Measure(*devices, *weights);
   options.audit_runs = 1;  // No run shall write to weights.
-  table = std::make_unique<ModelTable>(options);
+  table = std::make_unique<ModelTable>(metrics, options);
   mover = std::make_unique<Mover>(
       Mover::Options{.model_directories = {models.path().string()},
                      .moves_max = 2,

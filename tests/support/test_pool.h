@@ -31,7 +31,8 @@ class TestPool {
  public:
   explicit TestPool(
       const std::string& devices = "cpu=64MiB,sim:0=16MiB,sim:1=16MiB",
-      ModelTable::Options options = {}, ModelFormats formats = {});
+      ModelTable::Options options = {}, Metrics::Options metrics = {},
+      ModelFormats formats = {});
   ~TestPool();
 
   // Asks and waits for the end.
