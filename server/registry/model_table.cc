@@ -15,20 +15,6 @@
 #include "server/values/signature_check.h"
 
 namespace ferry {
-namespace {
-
-// Whether an answer has these outputs and no others: not when it is, or may be,
-// a dict, whose entries are outputs.
-bool NamesEveryOutput(const std::vector<Argument>& outputs) {
-  if (outputs.size() != 1) return true;
-  constexpr std::string_view kPlain[] = {"Tensor", "List[", "int",
-                                         "float",  "bool",  "str"};
-  return std::ranges::any_of(kPlain, [&](std::string_view type) {
-    return outputs.front().type.starts_with(type);
-  });
-}
-
-}  // namespace
 
 ModelTable::ModelTable(Metrics& metrics, Options options)
     : metrics_(metrics), options_(std::move(options)) {}
@@ -285,54 +271,17 @@ bool ModelTable::Admission::stands_still() const {
   return record_ != nullptr && record_->stands_still;
 }
 
-absl::Status ModelTable::Pin::CheckInputs(
-    std::span<const NamedValue> inputs) const {
-  const absl::Status checked = CheckShapes(record_->loaded->declared, inputs);
-  if (checked.ok()) return checked;
-  return absl::Status(
-      checked.code(),
-      absl::StrCat(QuotedModel(record_->id.name), ": ", checked.message()));
+const ShapeIndex& ModelTable::Admission::declared() const {
+  return record_->loaded->declared;
 }
 
-absl::Status ModelTable::Pin::CheckOutputs(
-    std::span<const std::string> wanted) const {
-  const std::vector<Argument>& outputs = record_->loaded->signature->outputs;
-  if (wanted.empty() || !NamesEveryOutput(outputs)) return absl::OkStatus();
-  for (const std::string& name : wanted) {
-    if (std::ranges::find(outputs, name.substr(0, name.find('.')),
-                          &Argument::name) != outputs.end()) {
-      continue;
-    }
-    std::string names;
-    for (const Argument& output : outputs) {
-      absl::StrAppend(&names, names.empty() ? "" : ", ", Shown(output.name));
-    }
-    return absl::InvalidArgumentError(
-        absl::StrCat("output ", Shown(name),
-                     ": the model gives no such output; it gives ", names));
-  }
-  return absl::OkStatus();
+const std::vector<Argument>& ModelTable::Admission::outputs() const {
+  return record_->loaded->signature->outputs;
 }
 
-absl::Status ModelTable::Pin::Explain(std::span<const NamedValue> inputs,
-                                      const absl::Status& failed) const {
-  if (absl::IsResourceExhausted(failed)) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat(QuotedModel(record_->id.name), ": ", failed.message()));
-  }
-  if (!absl::IsInternal(failed) || !table_->AskHealth(instance().device())) {
-    return failed;
-  }
-  std::shared_ptr<const Signature> signature;
-  {
-    MutexLock lock(table_->mutex_);
-    signature = record_->signature;
-  }
-  const absl::Status explained = ExplainThrow(*signature, inputs, failed);
-  if (absl::IsInternal(explained)) return failed;
-  return absl::Status(
-      explained.code(),
-      absl::StrCat(QuotedModel(record_->id.name), ": ", explained.message()));
+std::shared_ptr<const Signature> ModelTable::Pin::signature() const {
+  MutexLock lock(table_->mutex_);
+  return record_->signature;
 }
 
 ModelTable::Pin::Pin(Pin&& other) noexcept

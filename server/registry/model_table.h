@@ -52,6 +52,8 @@
 #include "server/registry/model_state.h"
 #include "server/registry/residence.h"
 #include "server/registry/run_estimate.h"
+#include "server/values/signature.h"
+#include "server/values/signature_check.h"
 #include "server/values/value.h"
 
 namespace ferry {
@@ -99,6 +101,9 @@ class ModelTable {
     int64_t version() const;
     ModelMetrics& metrics() const;
     RunEstimate& run_estimate() const;
+    // What its sidecar says of its inputs, and its program of its outputs.
+    const ShapeIndex& declared() const;
+    const std::vector<Argument>& outputs() const;
     // The model, a stateful one, is about to go on elsewhere: PinOn gives
     // nothing. Whoever watches changes is told when that is over; and before
     // it is, when it serves elsewhere already.
@@ -125,15 +130,8 @@ class ModelTable {
     Instance& instance() const { return *residence_->instance; }
     DeviceId device() const { return residence_->device; }
     int64_t version() const { return version_; }  // Of the model.
-    // INVALID_ARGUMENT when inputs are not what the model's sidecar declares.
-    absl::Status CheckInputs(std::span<const NamedValue> inputs) const;
-    // INVALID_ARGUMENT when the model's schema has none of an output's name, up
-    // to its first dot. Names that only an answer tells, a dict's keys, pass.
-    absl::Status CheckOutputs(std::span<const std::string> wanted) const;
-    // What to answer when the instance could not run them: INVALID_ARGUMENT
-    // where they are why, as far as anybody can tell.
-    absl::Status Explain(std::span<const NamedValue> inputs,
-                         const absl::Status& failed) const;
+    // With what was learned of its inputs by now.
+    std::shared_ptr<const Signature> signature() const;
     // The model has not been seen running yet: tell Learn.
     bool wants_exemplar() const { return wants_exemplar_; }
 

@@ -4,10 +4,14 @@
 
 #include <grpc/support/time.h>
 
+#include "absl/strings/str_cat.h"
+
 #include "server/base/clock.h"
 #include "server/base/ids.h"
 #include "server/base/status_macros.h"
+#include "server/registry/check_move.h"
 #include "server/rpc/call_log.h"
+#include "server/values/signature_check.h"
 
 namespace ferry {
 namespace {
@@ -38,6 +42,7 @@ InferCall::InferCall(std::string_view method, const InferRooms& rooms,
 void InferCall::Start() {
   absl::Status status = Take();
   if (status.ok()) status = DecodeRequest(source_.request);
+  if (status.ok()) status = Check();
   if (!status.ok()) {
     if (!admission) rooms_.table.CountRefused(model_, status.code());
     Fail(status);  // And with it `this`.
@@ -55,6 +60,13 @@ absl::Status InferCall::Take() {
   ASSIGN_OR_RETURN(admission,
                    rooms_.table.Admit(model_, version, scan.memory_bytes));
   return share_.Set(scan.memory_bytes + source_.request.Length());
+}
+
+absl::Status InferCall::Check() const {
+  const absl::Status fits = CheckShapes(admission.declared(), inputs);
+  if (fits.ok()) return CheckOutputs(admission.outputs(), outputs);
+  return absl::Status(fits.code(),
+                      absl::StrCat(QuotedModel(model_), ": ", fits.message()));
 }
 
 absl::Status InferCall::Encode(const InferAnswer& answer) {

@@ -26,9 +26,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "server/base/call_count.h"
 #include "server/registry/model_table.h"
 #include "server/rpc/byte_budget.h"
-#include "server/rpc/call_count.h"
 #include "server/rpc/wire_scan.h"
 #include "server/scheduling/infer_request.h"
 #include "server/scheduling/scheduler.h"
@@ -91,6 +91,7 @@ class InferCall : public InferRequest {
 
  private:
   absl::Status Take();
+  absl::Status Check() const;
   absl::Status Encode(const InferAnswer& answer) final;
   void Done(const absl::Status& status) final;
   void FreeRequest();

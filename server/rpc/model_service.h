@@ -19,7 +19,7 @@
 #include "server/devices/device_pool.h"
 #include "server/registry/model_table.h"
 #include "server/registry/mover.h"
-#include "server/rpc/call_count.h"
+#include "server/base/call_count.h"
 #include "server/transfer/calibration.h"
 #include "server/weights/weight_store.h"
 

@@ -25,7 +25,7 @@
 
 #include "server/base/mutex.h"
 #include "server/registry/mover.h"
-#include "server/rpc/call_count.h"
+#include "server/base/call_count.h"
 
 namespace ferry {
 

@@ -32,7 +32,7 @@
 #include "server/registry/model_table.h"
 #include "server/registry/mover.h"
 #include "server/rpc/byte_budget.h"
-#include "server/rpc/call_count.h"
+#include "server/base/call_count.h"
 #include "server/rpc/connection_gate.h"
 #include "server/rpc/inference_service.h"
 #include "server/rpc/kserve_service.h"

@@ -19,7 +19,7 @@
 
 #include "absl/status/status.h"
 
-#include "server/rpc/call_count.h"
+#include "server/base/call_count.h"
 #include "server/rpc/infer_call.h"
 #include "server/rpc/status_codec.h"
 #include "server/rpc/wire_scan.h"
@@ -57,6 +57,8 @@ class UnaryInfer final : public grpc::ServerUnaryReactor {
   // part in an empty call.
   bool InternalInlineable() final { return true; }
 
+  // gRPC would also wait for streams that never end by themselves; those may be
+  // cut off, an answer may not.
   const CallCount::Call counted_;
   Call call_;
 };

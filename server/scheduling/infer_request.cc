@@ -28,7 +28,13 @@ absl::Status InferRequest::GivenUp(absl::Duration now) const {
                     : absl::OkStatus();
 }
 
+void InferRequest::Submitted(absl::Duration now, CallCount::Call accepted) {
+  submitted_at_ = now;
+  accepted_ = std::move(accepted);
+}
+
 void InferRequest::Fail(const absl::Status& status) {
+  const CallCount::Call accepted = std::move(accepted_);
   if (admission) {
     admission.metrics().Count(status.code());
     admission = {};
@@ -36,10 +42,11 @@ void InferRequest::Fail(const absl::Status& status) {
   Done(status);
 }
 
-ModelTable::Admission InferRequest::Answer(const InferAnswer& answer) {
+InferRequest::Held InferRequest::Answer(const InferAnswer& answer) {
   const absl::Status status = Encode(answer);
-  ModelTable::Admission held = std::move(admission);
-  held.metrics().Count(status.code());
+  Held held{.accepted = std::move(accepted_),
+            .admission = std::move(admission)};
+  held.admission.metrics().Count(status.code());
   Done(status);
   return held;
 }

@@ -25,9 +25,10 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 
+#include "server/base/call_count.h"
 #include "server/devices/device.h"
-#include "server/values/value.h"
 #include "server/registry/model_table.h"
+#include "server/values/value.h"
 
 namespace ferry {
 
@@ -49,7 +50,7 @@ class InferRequest {
   std::vector<std::string> outputs;  // Names; empty: all.
   absl::Duration deadline = absl::InfiniteDuration();
 
-  void Submitted(absl::Duration now) { submitted_at_ = now; }
+  void Submitted(absl::Duration now, CallCount::Call accepted);
   absl::Duration submitted_at() const { return submitted_at_; }
 
   // Its model stands still: it may wait, but not start.
@@ -68,9 +69,15 @@ class InferRequest {
   // afterwards.
   void Fail(const absl::Status& status);
 
-  // The end of one that ran. `answer` borrows from what the admission keeps,
-  // which is returned; `this` may be gone.
-  [[nodiscard]] ModelTable::Admission Answer(const InferAnswer& answer);
+  // What it holds until nothing of its run is left. Goes from the last to the
+  // first.
+  struct Held {
+    CallCount::Call accepted;
+    ModelTable::Admission admission;
+  };
+  // The end of one that ran; what `answer` borrows from needs what is returned.
+  // `this` may be gone afterwards.
+  [[nodiscard]] Held Answer(const InferAnswer& answer);
 
  protected:
   // Writes down `answer`, which borrows, from `inputs` too, and goes next.
@@ -79,6 +86,7 @@ class InferRequest {
   virtual void Done(const absl::Status& status) = 0;
 
  private:
+  CallCount::Call accepted_;
   absl::Duration submitted_at_;
   std::atomic<bool> cancelled_{false};
   int followed_ = 0;

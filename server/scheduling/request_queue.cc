@@ -1,9 +1,11 @@
 #include "server/scheduling/request_queue.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "server/base/clock.h"
 #include "server/base/invariant.h"
+#include "server/scheduling/next_batch.h"
 
 namespace ferry {
 namespace {
@@ -38,10 +40,11 @@ InferRequest* RequestQueue::Pop() {
   ++sleepers_;
   Show();
   while (!closed_ || !requests_.empty()) {
-    const auto next = LaneIsFree() ? Next() : requests_.end();
-    if (next != requests_.end()) {
-      InferRequest* const request = *next;
-      requests_.erase(next);
+    const auto next = LaneIsFree() ? Next() : std::nullopt;
+    if (next.has_value()) {
+      const auto place = requests_.begin() + static_cast<ptrdiff_t>(*next);
+      InferRequest* const request = *place;
+      requests_.erase(place);
       --sleepers_;
       Show();
       return request;
@@ -53,10 +56,11 @@ InferRequest* RequestQueue::Pop() {
   return nullptr;
 }
 
-std::deque<InferRequest*>::iterator RequestQueue::Next() {
-  return std::ranges::find_if(requests_, [](const InferRequest* request) {
-    return !request->stands_still();
-  });
+std::optional<size_t> RequestQueue::Next() const {
+  return NextBatch(
+      requests_ | std::views::transform([](const InferRequest* request) {
+        return WaitingRequest{.stands_still = request->stands_still()};
+      }));
 }
 
 std::deque<InferRequest*> RequestQueue::TakeStill() {

@@ -21,6 +21,7 @@
 #include <atomic>
 #include <cstddef>
 #include <deque>
+#include <optional>
 
 #include "absl/base/thread_annotations.h"
 
@@ -73,9 +74,8 @@ class RequestQueue {
   bool LaneIsFree() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return sleepers_ > (borrowed_ ? 1 : 0);
   }
-  // The first whose model does not stand still, or the end.
-  std::deque<InferRequest*>::iterator Next()
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // As NextBatch says.
+  std::optional<size_t> Next() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Says how things are to those who read without the lock.
   void Show() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "server/base/ids.h"
 #include "server/values/flat_names.h"
 #include "server/values/tensor_shapes.h"
 
@@ -86,6 +87,17 @@ std::string ExplainDtype(const Signature& signature,
   return "";
 }
 
+// Whether an answer has these outputs and no others: not when it is, or may be,
+// a dict, whose entries are outputs.
+bool NamesEveryOutput(std::span<const Argument> outputs) {
+  if (outputs.size() != 1) return true;
+  constexpr std::string_view kPlain[] = {"Tensor", "List[", "int",
+                                         "float",  "bool",  "str"};
+  return std::ranges::any_of(kPlain, [&](std::string_view type) {
+    return outputs.front().type.starts_with(type);
+  });
+}
+
 }  // namespace
 
 ShapeIndex::ShapeIndex(std::span<const TensorSpec> expected) {
@@ -133,6 +145,25 @@ absl::Status CheckShapes(const ShapeIndex& declared,
   if (!misfit.has_value()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       ShownMisfit(*misfit, "the file beside the model declares"));
+}
+
+absl::Status CheckOutputs(std::span<const Argument> outputs,
+                          std::span<const std::string> wanted) {
+  if (wanted.empty() || !NamesEveryOutput(outputs)) return absl::OkStatus();
+  for (const std::string& name : wanted) {
+    if (std::ranges::find(outputs, name.substr(0, name.find('.')),
+                          &Argument::name) != outputs.end()) {
+      continue;
+    }
+    std::string names;
+    for (const Argument& output : outputs) {
+      absl::StrAppend(&names, names.empty() ? "" : ", ", Shown(output.name));
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat("output ", Shown(name),
+                     ": the model gives no such output; it gives ", names));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ExplainThrow(const Signature& signature,

@@ -1,6 +1,7 @@
-// What is known of a model's inputs, held against requests: what a user
-// declares in the JSON file beside it (its sidecar) against every one, and what
-// the program tells and what it has run with against one that failed.
+// What is known of a model's inputs and outputs, held against requests: what a
+// user declares in the JSON file beside it (its sidecar) and which outputs
+// there are against every one, and what the program tells and what it has run
+// with against one that failed.
 //
 // A ShapeIndex finds what is expected by name. It follows a request's values
 // only where something below them is expected, so a request costs what it has,
@@ -50,6 +51,11 @@ class ShapeIndex {
 // `declared` are the inputs of a sidecar.
 absl::Status CheckShapes(const ShapeIndex& declared,
                          std::span<const NamedValue> inputs);
+
+// Whether a model that gives `outputs` gives those that are `wanted`, by their
+// names up to the first dot. What only an answer tells, a dict's keys, passes.
+absl::Status CheckOutputs(std::span<const Argument> outputs,
+                          std::span<const std::string> wanted);
 
 // What to answer when forward threw `thrown`. Inputs of another dtype than the
 // program needs, or of another dtype or shape than what it has run with, are

@@ -72,7 +72,10 @@ absl::StatusOr<Answer> Ask(TestPool& pool, const std::string& model,
   }
   const std::vector<NamedValue> named = ToInputs(*snapshot->signature, inputs);
   auto result = pin.instance().Run(named);
-  if (!result.ok()) return pin.Explain(named, result.status());
+  if (absl::IsInternal(result.status())) {
+    pool.table->AskHealth(pin.instance().device());
+  }
+  if (!result.ok()) return result.status();
   if (pin.wants_exemplar())
     pool.table->Learn(pin, absl::ZeroDuration(), named, result->outputs());
   Answer answer{.device = pin.device(), .numbers = {}};

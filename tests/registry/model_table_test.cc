@@ -114,26 +114,13 @@ TEST_F(ModelTableTest, AFirstRequestOfWholeNumbersTeachesNoInteger) {
   EXPECT_THAT(model->signature->input_shapes[0].shape, ElementsAre(2));
 }
 
-TEST_F(ModelTableTest, WholeNumbersForAFloatModelAreTheClientsMistake) {
-  SaveMatrixModel(pool_.models / "matrix.pt");
-  ASSERT_THAT(pool_.Load("matrix", {"cpu"}), IsOk());
-  EXPECT_EQ(table_.Get("matrix")->signature->inputs[0].datatype, "FP32");
-  alignas(16) constexpr std::array<int64_t, 2> kWhole{1, 2};
-  const std::vector<NamedValue> inputs = {
-      {.name = "x",
-       .value = {TensorView{.dtype = DType::kInt64,
-                            .shape = {1, 2},
-                            .bytes = std::as_bytes(std::span(kWhole))}}}};
-  const auto admission = table_.Admit("matrix", 0);
-  const ModelTable::Pin pin = table_.PinOn(*admission, DeviceId{});
-  const auto result = pin.instance().Run(inputs);
-  ASSERT_THAT(result, StatusIs(absl::StatusCode::kInternal));
-  const absl::Status explained = pin.Explain(inputs, result.status());
-  EXPECT_THAT(explained, StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_THAT(
-      std::string(explained.message()),
-      HasSubstr("model \"matrix\": input \"x\" is INT64 [1, 2], but the "
-                "model takes FP32; forward threw: "));
+TEST_F(ModelTableTest, APinShowsWhatHasBeenLearnedByNow) {
+  const auto admission = table_.Admit("twice", 0);
+  const ModelTable::Pin pin =
+      table_.PinOn(*admission, *DeviceId::Parse("sim:0"));
+  EXPECT_TRUE(pin.signature()->input_shapes.empty());
+  EXPECT_THAT(pool_.Run("twice", 3), IsOk());
+  EXPECT_EQ(pin.signature()->input_shapes.size(), 1);
 }
 
 TEST_F(ModelTableTest, EveryoneIsShownTheSameSignature) {

@@ -3,14 +3,13 @@
 
 #include "server/scheduling/infer_request.h"
 
-#include <optional>
 #include <string>
-#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "server/registry/move_claim.h"
+#include "tests/scheduling/bare_table.h"
+#include "tests/scheduling/recorded_request.h"
 #include "tests/support/status_matchers.h"
 
 namespace ferry::infer_request_test {
@@ -19,23 +18,11 @@ namespace {
 using absl::StatusCode;
 using testing::HasSubstr;
 
-struct RecordedRequest final : InferRequest {
-  absl::Status Encode(const InferAnswer&) override { return encoded; }
-  void Done(const absl::Status& status) override {
-    admitted_when_done = static_cast<bool>(admission);
-    ended = status;
-  }
-
-  absl::Status encoded;
-  std::optional<absl::Status> ended;
-  bool admitted_when_done = false;
-};
-
 constexpr absl::Duration kStart = absl::Seconds(1000);
 
 TEST(InferRequestTest, GoesOnAsLongAsSomebodyWaits) {
   RecordedRequest request;
-  request.Submitted(kStart);
+  request.Submitted(kStart, {});
   EXPECT_THAT(request.GivenUp(kStart + absl::Hours(1000)), IsOk());
   request.deadline = kStart + absl::Seconds(1);
   EXPECT_THAT(request.GivenUp(request.deadline - absl::Nanoseconds(1)), IsOk());
@@ -45,7 +32,7 @@ TEST(InferRequestTest, GoesOnAsLongAsSomebodyWaits) {
 
 TEST(InferRequestTest, IsGivenUpOnceItsClientIsGone) {
   RecordedRequest request;
-  request.Submitted(kStart);
+  request.Submitted(kStart, {});
   request.Cancel();
   EXPECT_THAT(request.GivenUp(kStart), StatusIs(StatusCode::kCancelled));
 }
@@ -53,7 +40,7 @@ TEST(InferRequestTest, IsGivenUpOnceItsClientIsGone) {
 // Its client's timer runs out a little before the deadline does here.
 TEST(InferRequestTest, ACancelAroundTheDeadlineIsTheDeadline) {
   RecordedRequest request;
-  request.Submitted(kStart);
+  request.Submitted(kStart, {});
   request.deadline = kStart + absl::Seconds(10);
   request.Cancel();
   const absl::Duration early = absl::Milliseconds(10 + 100);  // 1% of 10 s.
@@ -74,21 +61,16 @@ TEST(InferRequestTest, FollowsItsModelSoOftenAndNoMore) {
 class InferRequestEndTest : public testing::Test {
  protected:
   InferRequestEndTest() {
-    auto start = table_.BeginMove(
-        {.kind = MoveKind::kLoad, .model = {.name = "a"}}, [] {});
-    MoveClaim::Edit edit;
-    edit.version = 1;
-    edit.add.push_back(std::make_unique<Residence>());
-    (void)start->claim->Publish(std::move(edit));
-    (void)start->claim->End(absl::OkStatus(), true);
-    request_.admission = *table_.Admit("a", 0);
+    models_.Load("a", {kCpu});
+    models_.Admit(request_, "a");
+    request_.Submitted(kStart, CallCount::Call(accepted_));
   }
-  ~InferRequestEndTest() override { table_.Clear(); }
 
-  int64_t waiting() { return table_.Get("a")->queued_requests; }
+  int64_t waiting() { return models_.table.Get("a")->queued_requests; }
+  bool under_way() { return !accepted_.WaitForNone(absl::ZeroDuration()); }
 
-  Metrics metrics_;
-  ModelTable table_{metrics_, {}};
+  BareTable models_;
+  CallCount accepted_;
   RecordedRequest request_;
 };
 
@@ -97,28 +79,32 @@ TEST_F(InferRequestEndTest, OneThatFailsHasGivenUpItsPlaceBeforeItIsTold) {
   request_.Fail(absl::CancelledError("gone"));
   EXPECT_THAT(*request_.ended, StatusIs(StatusCode::kCancelled));
   EXPECT_FALSE(request_.admitted_when_done);
+  EXPECT_FALSE(under_way());
   EXPECT_EQ(waiting(), 0);
-  EXPECT_THAT(metrics_.Text(),
+  EXPECT_THAT(models_.metrics.Text(),
               HasSubstr("{code=\"CANCELLED\",model=\"a\"} 1\n"));
 }
 
 TEST_F(InferRequestEndTest, AnAnswerKeepsTheModelForWhoeverRanIt) {
   {
-    const ModelTable::Admission kept =
+    const InferRequest::Held held =
         request_.Answer({.outputs = {}, .device = kCpu, .version = 1});
     EXPECT_THAT(*request_.ended, IsOk());
     EXPECT_EQ(waiting(), 1);
+    EXPECT_TRUE(under_way());
   }
   EXPECT_EQ(waiting(), 0);
-  EXPECT_THAT(metrics_.Text(), HasSubstr("{code=\"OK\",model=\"a\"} 1\n"));
+  EXPECT_FALSE(under_way());
+  EXPECT_THAT(models_.metrics.Text(),
+              HasSubstr("{code=\"OK\",model=\"a\"} 1\n"));
 }
 
 TEST_F(InferRequestEndTest, AnAnswerThatCannotBeWrittenIsNoAnswer) {
   request_.encoded = absl::ResourceExhaustedError("too large");
-  const ModelTable::Admission kept =
+  const InferRequest::Held held =
       request_.Answer({.outputs = {}, .device = kCpu, .version = 1});
   EXPECT_THAT(*request_.ended, StatusIs(StatusCode::kResourceExhausted));
-  EXPECT_THAT(metrics_.Text(),
+  EXPECT_THAT(models_.metrics.Text(),
               HasSubstr("{code=\"RESOURCE_EXHAUSTED\",model=\"a\"} 1\n"));
 }
 

@@ -12,19 +12,15 @@
 #include <gtest/gtest.h>
 
 #include "server/base/worker.h"
+#include "tests/scheduling/recorded_request.h"
 
 namespace ferry::request_queue_test {
 namespace {
 
-struct NamedRequest final : InferRequest {
-  absl::Status Encode(const InferAnswer&) override { return absl::OkStatus(); }
-  void Done(const absl::Status&) override {}
-};
-
 TEST(RequestQueueTest, GivesWhatCameFirst) {
   RequestQueue queue;
-  NamedRequest first;
-  NamedRequest second;
+  RecordedRequest first;
+  RecordedRequest second;
   queue.Push(first);
   queue.Push(second);
   EXPECT_EQ(queue.Pop(), &first);
@@ -33,8 +29,8 @@ TEST(RequestQueueTest, GivesWhatCameFirst) {
 
 TEST(RequestQueueTest, CountsWhatWaitsAndWhatRuns) {
   RequestQueue queue;
-  NamedRequest first;
-  NamedRequest second;
+  RecordedRequest first;
+  RecordedRequest second;
   queue.Push(first);
   queue.Push(second);
   EXPECT_EQ(queue.load(), 2);
@@ -48,10 +44,11 @@ TEST(RequestQueueTest, CountsWhatWaitsAndWhatRuns) {
 
 TEST(RequestQueueTest, RemovesOneThatWaitsAndNoOther) {
   RequestQueue queue;
-  NamedRequest first;
-  NamedRequest second;
-  NamedRequest third;
-  for (NamedRequest* request : {&first, &second, &third}) queue.Push(*request);
+  RecordedRequest first;
+  RecordedRequest second;
+  RecordedRequest third;
+  for (RecordedRequest* request : {&first, &second, &third})
+    queue.Push(*request);
   EXPECT_TRUE(queue.Remove(second));
   EXPECT_FALSE(queue.Remove(second));
   EXPECT_EQ(queue.load(), 2);
@@ -62,7 +59,7 @@ TEST(RequestQueueTest, RemovesOneThatWaitsAndNoOther) {
 
 TEST(RequestQueueTest, WakesALaneThatSleeps) {
   RequestQueue queue;
-  NamedRequest request;
+  RecordedRequest request;
   std::promise<InferRequest*> popped;
   const Worker lane("lane", [&] { popped.set_value(queue.Pop()); });
   queue.Push(request);
@@ -71,7 +68,7 @@ TEST(RequestQueueTest, WakesALaneThatSleeps) {
 
 TEST(RequestQueueTest, IsEmptiedBeforeCloseEndsIt) {
   RequestQueue queue;
-  NamedRequest request;
+  RecordedRequest request;
   queue.Push(request);
   queue.Close();
   EXPECT_EQ(queue.Pop(), &request);
@@ -91,7 +88,7 @@ TEST(RequestQueueTest, CloseWakesEverySleeper) {
 TEST(RequestQueueTest, LendsALaneThatSleepsAndWakesItAfterwards) {
   RequestQueue queue;
   EXPECT_FALSE(queue.Borrow()) << "no lane yet";
-  NamedRequest request;
+  RecordedRequest request;
   std::promise<InferRequest*> popped;
   std::future<InferRequest*> pop = popped.get_future();
   const Worker lane("lane", [&] { popped.set_value(queue.Pop()); });
@@ -134,7 +131,7 @@ TEST(RequestQueueTest, LendsToOneOfManyAtATime) {
 
 TEST(RequestQueueTest, LendsNothingWhileRequestsWait) {
   RequestQueue queue;
-  NamedRequest request;
+  RecordedRequest request;
   queue.Push(request);
   EXPECT_FALSE(queue.Borrow());
   EXPECT_EQ(queue.Pop(), &request);
@@ -142,8 +139,8 @@ TEST(RequestQueueTest, LendsNothingWhileRequestsWait) {
 
 TEST(RequestQueueTest, TakeAllLeavesNothing) {
   RequestQueue queue;
-  NamedRequest first;
-  NamedRequest second;
+  RecordedRequest first;
+  RecordedRequest second;
   queue.Push(first);
   queue.Push(second);
   EXPECT_EQ(queue.TakeAll().size(), 2);
@@ -153,7 +150,7 @@ TEST(RequestQueueTest, TakeAllLeavesNothing) {
 TEST(RequestQueueDeathTest, PushingIntoAClosedQueueIsABug) {
   RequestQueue queue;
   queue.Close();
-  NamedRequest request;
+  RecordedRequest request;
   EXPECT_DEATH(queue.Push(request), "INVARIANT");
 }
 

@@ -94,30 +94,6 @@ TEST_F(SchedulerTest, AModelThatTakesLongRunsOnItsLane) {
   }
 }
 
-// A run on the cpu that ends only after the model has left it.
-TEST_F(SchedulerTest, NoLaneIsBorrowedInVainForLong) {
-  const auto admission = pool_.table->Admit("twice", 0);
-  ModelTable::Pin pin = pool_.table->PinOn(*admission, *DeviceId::Parse("cpu"));
-  {
-    const Worker mover("mover", [&] {
-      EXPECT_THAT(pool_.Migrate("twice", {"sim:0"}), IsOk());
-    });
-    while (pool_.table->Where(*admission).front() !=
-           *DeviceId::Parse("sim:0")) {
-      std::this_thread::yield();
-    }
-    admission->run_estimate().Add(absl::Microseconds(1));
-    pin = {};
-  }
-  // Until one finds the cpu's lane asleep.
-  for (int i = 0; i < 1000 && admission->run_estimate().IsShort(); ++i) {
-    FloatRequest request("twice", 3);
-    Submit(request);
-    EXPECT_EQ(request.end.get()->device, "sim:0");
-  }
-  EXPECT_FALSE(admission->run_estimate().IsShort());
-}
-
 TEST_F(SchedulerTest, ShortRequestsOfManySubmittersAllEnd) {
   std::vector<std::unique_ptr<Worker>> submitters;
   for (int t = 0; t < 4; ++t) {
@@ -133,36 +109,6 @@ TEST_F(SchedulerTest, ShortRequestsOfManySubmittersAllEnd) {
   }
   submitters.clear();
   EXPECT_TRUE(scheduler_->Drain(absl::Seconds(60)));
-}
-
-TEST_F(SchedulerTest, AnswersWithWhatForwardThrew) {
-  ASSERT_THAT(pool_.Load("throwing", {"cpu"}), IsOk());
-  FloatRequest request("throwing", 3);
-  Submit(request);
-  const auto answer = request.end.get();
-  EXPECT_THAT(answer, StatusIs(absl::StatusCode::kInternal));
-  EXPECT_NE(answer.status().message().find("no thanks"), std::string::npos);
-  FloatRequest next("twice", 3);
-  Submit(next);
-  EXPECT_THAT(next.end.get(), IsOk());
-}
-
-TEST_F(SchedulerTest, EndsLateAndCancelledRequestsWithoutRunningThem) {
-  FloatRequest late("twice", 3);
-  late.deadline = -absl::InfiniteDuration();
-  Submit(late);
-  EXPECT_THAT(late.end.get(), StatusIs(absl::StatusCode::kDeadlineExceeded));
-
-  FloatRequest cancelled("twice", 3);
-  scheduler_->Cancel(cancelled);
-  Submit(cancelled);
-  EXPECT_THAT(cancelled.end.get(), StatusIs(absl::StatusCode::kCancelled));
-
-  FloatRequest both("twice", 3);
-  both.deadline = -absl::InfiniteDuration();
-  scheduler_->Cancel(both);
-  Submit(both);
-  EXPECT_THAT(both.end.get(), StatusIs(absl::StatusCode::kDeadlineExceeded));
 }
 
 TEST_F(SchedulerTest, ARequestThatIsCancelledLeavesTheQueueAtOnce) {
@@ -325,50 +271,6 @@ TEST_F(StandingStillTest, ItsRequestsGoAlongInTheirOrder) {
   EXPECT_THAT(busy.end.get(), IsOk());
 }
 
-TEST_F(StandingStillTest, ItsRequestsKeepTheirPlaceAmongOthers) {
-  ASSERT_THAT(pool_.Migrate("twice", {"sim:0"}), IsOk());
-  StandStill();
-  std::promise<void> hold_busy;
-  std::promise<void> hold_first;
-  FloatRequest first("counter", 0);
-  FloatRequest busy("twice", 3);
-  FloatRequest later("twice", 4);
-  first.hold = &hold_first;
-  busy.hold = &hold_busy;
-  Submit(first);
-  Submit(busy);
-  while (!busy.held) std::this_thread::yield();
-  Submit(later);
-  GoOn();
-  hold_busy.set_value();
-  while (!first.held) std::this_thread::yield();
-  EXPECT_EQ(later.end.wait_for(std::chrono::seconds(0)),
-            std::future_status::timeout);
-  hold_first.set_value();
-  for (FloatRequest* request : {&first, &busy, &later}) {
-    EXPECT_EQ(request->end.get()->device, "sim:0");
-  }
-}
-
-TEST_F(StandingStillTest, ItsRequestsAreNoLoadOfTheDeviceThatTheyLeft) {
-  ASSERT_THAT(pool_.Migrate("twice", {"cpu", "sim:1"}), IsOk());
-  StandStill();
-  std::vector<std::unique_ptr<FloatRequest>> waiting;
-  for (int i = 0; i < 3; ++i) {
-    waiting.push_back(std::make_unique<FloatRequest>("counter", 0));
-    Submit(*waiting.back());
-  }
-  GoOn();
-  for (const auto& request : waiting) EXPECT_THAT(request->end.get(), IsOk());
-  std::set<std::string> devices;
-  for (int i = 0; i < 4; ++i) {
-    FloatRequest request("twice", 3);
-    Submit(request);
-    devices.insert(request.end.get()->device);
-  }
-  EXPECT_TRUE(devices.contains("cpu"));
-}
-
 TEST_F(StandingStillTest, ItsRequestsRunWhereTheyWaitedWhenItStays) {
   StandStill();
   FloatRequest waits("counter", 0);
@@ -380,33 +282,6 @@ TEST_F(StandingStillTest, ItsRequestsRunWhereTheyWaitedWhenItStays) {
   EXPECT_EQ(waits.end.get()->device, "cpu");
   pin_ = {};
   admission_ = {};
-}
-
-TEST_F(SchedulerTest, TwoRequestsRunOnTwoReplicas) {
-  ASSERT_THAT(pool_.Migrate("twice", {"sim:0", "sim:1"}), IsOk());
-  std::promise<void> hold;
-  FloatRequest first("twice", 3);
-  first.hold = &hold;
-  Submit(first);
-  // It runs: nothing waits anywhere.
-  while (pool_.table->Get("twice")->queued_requests > 0) {
-    std::this_thread::yield();
-  }
-  FloatRequest second("twice", 3);
-  Submit(second);
-  hold.set_value();
-  EXPECT_NE(first.end.get()->device, second.end.get()->device);
-}
-
-TEST_F(SchedulerTest, ReplicasWithNothingToDoTakeTurns) {
-  ASSERT_THAT(pool_.Migrate("twice", {"sim:0", "sim:1"}), IsOk());
-  std::set<std::string> devices;
-  for (int i = 0; i < 20; ++i) {
-    FloatRequest request("twice", 3);
-    Submit(request);
-    devices.insert(request.end.get()->device);
-  }
-  EXPECT_EQ(devices, (std::set<std::string>{"sim:0", "sim:1"}));
 }
 
 TEST_F(SchedulerTest, AReplicaOnAFailedDeviceGetsNothing) {

@@ -56,6 +56,29 @@ TEST(SignatureCheckTest, NamesWhatDoesNotFit) {
                 "\"boxes.0\" is INT64 [1]");
 }
 
+TEST(SignatureCheckTest, KnowsTheOutputsThatAModelGives) {
+  const std::vector<Argument> outputs = {{.name = "boxes", .type = "Tensor"},
+                                         {.name = "extra", .type = "Dict"}};
+  EXPECT_THAT(CheckOutputs(outputs, {}), IsOk());
+  EXPECT_THAT(CheckOutputs(outputs, {{"extra.scores", "boxes"}}), IsOk());
+  const absl::Status status = CheckOutputs(outputs, {{"boxes", "scores"}});
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_EQ(status.message(),
+            "output \"scores\": the model gives no such output; it gives "
+            "\"boxes\", \"extra\"");
+}
+
+TEST(SignatureCheckTest, LeavesTheKeysOfADictToTheAnswer) {
+  const auto status = [](const char* type) {
+    const std::vector<Argument> one = {{.name = "output", .type = type}};
+    return CheckOutputs(one, {{"logits"}});
+  };
+  EXPECT_THAT(status("Dict[str, Tensor]"), IsOk());
+  EXPECT_THAT(status("Any"), IsOk());
+  EXPECT_THAT(status("List[Tensor]"),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
 TEST(SignatureCheckTest, LeavesTheRestToTheProgram) {
   const std::vector<NamedValue> other = {{"y", Tensor(DType::kBool, {9})}};
   EXPECT_THAT(CheckShapes(ShapeIndex(kDeclared), other), IsOk());

@@ -1,9 +1,10 @@
 // CallCount: whoever waits is told of the last call's end, and of patience
 // running out.
 
-#include "server/rpc/call_count.h"
+#include "server/base/call_count.h"
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -35,6 +36,17 @@ TEST(CallCountTest, WaitsForTheLastCall) {
     const Worker other("other", [&] { second.reset(); });
     EXPECT_TRUE(count.WaitForNone(absl::InfiniteDuration()));
   }
+}
+
+TEST(CallCountTest, ACallThatIsHandedOnIsStillOne) {
+  CallCount count;
+  CallCount::Call call(count);
+  {
+    CallCount::Call held;
+    held = std::move(call);
+    EXPECT_FALSE(count.WaitForNone(absl::ZeroDuration()));
+  }
+  EXPECT_TRUE(count.WaitForNone(absl::ZeroDuration()));
 }
 
 TEST(CallCountDeathTest, IsNotDestroyedUnderACall) {

@@ -1,4 +1,4 @@
-#include "server/rpc/call_count.h"
+#include "server/base/call_count.h"
 
 #include "server/base/clock.h"
 #include "server/base/invariant.h"
