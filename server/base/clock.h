@@ -16,11 +16,6 @@ namespace ferry {
 
 absl::Duration MonotonicNow();
 
-// The same by its older name.
-struct RealClock {
-  absl::Duration Monotonic() const { return MonotonicNow(); }
-};
-
 // Measures, for reports.
 class Stopwatch {
  public:

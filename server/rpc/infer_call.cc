@@ -23,7 +23,7 @@ absl::Duration DeadlineOf(const grpc::ServerContextBase& context) {
   }
   const gpr_timespec left =
       gpr_time_sub(deadline, gpr_now(deadline.clock_type));
-  return RealClock().Monotonic() + absl::Seconds(left.tv_sec) +
+  return MonotonicNow() + absl::Seconds(left.tv_sec) +
          absl::Nanoseconds(left.tv_nsec);
 }
 

@@ -34,7 +34,7 @@ bool Lane::RunHere(InferRequest& request) {
 }
 
 Lane::Outcome Lane::Execute(InferRequest& request) {
-  const absl::Duration started = RealClock().Monotonic();
+  const absl::Duration started = MonotonicNow();
   RETURN_IF_ERROR(request.GivenUp(started));
   ModelTable::Pin pin = table_.PinOn(request.admission, device_);
   RunEstimate& estimate = request.admission.run_estimate();
@@ -44,11 +44,11 @@ Lane::Outcome Lane::Execute(InferRequest& request) {
     return std::nullopt;
   }
   ModelMetrics& metrics = request.admission.metrics();
-  const absl::Duration pinned = RealClock().Monotonic();
+  const absl::Duration pinned = MonotonicNow();
   metrics.Started(started - request.submitted_at(), pinned - started);
 
   auto result = pin.instance().Run(request.inputs);
-  const absl::Duration ran_at = RealClock().Monotonic();
+  const absl::Duration ran_at = MonotonicNow();
   const absl::Duration run = ran_at - pinned;
   metrics.Ran(run, 1);
   if (device_ == kCpu) estimate.Add(run);
@@ -97,7 +97,7 @@ void Lane::Answer(InferRequest& request, Execution execution) {
   held = request.Answer({.outputs = ran.result.outputs(),
                          .device = ran.pin.device(),
                          .version = ran.pin.version()});
-  held.admission.metrics().Encoded(RealClock().Monotonic() - ran.ran_at);
+  held.admission.metrics().Encoded(MonotonicNow() - ran.ran_at);
   table_.Audit(ran.pin);  // Behind the answer: it takes its time.
 }
 

@@ -84,7 +84,7 @@ void RequestQueue::LookAgain() {
 }
 
 bool RequestQueue::Borrow() {
-  const absl::Duration until = RealClock().Monotonic() + kBorrowWaitMax;
+  const absl::Duration until = MonotonicNow() + kBorrowWaitMax;
   do {
     if (!empty_) return false;
     if (!lends_) continue;
@@ -94,7 +94,7 @@ bool RequestQueue::Borrow() {
     ++load_;
     Show();
     return true;
-  } while (RealClock().Monotonic() < until);
+  } while (MonotonicNow() < until);
   return false;
 }
 

@@ -37,7 +37,7 @@ void Scheduler::Submit(InferRequest& request) {
   INVARIANT(request.admission);
   // Counted before `draining_` is read, so that whoever sets it and then sees
   // none has seen everybody.
-  request.Submitted(RealClock().Monotonic(), CallCount::Call(accepted_));
+  request.Submitted(MonotonicNow(), CallCount::Call(accepted_));
   if (draining_) {
     request.Fail(absl::UnavailableError("the server is draining; use another"));
     return;
@@ -52,7 +52,7 @@ void Scheduler::Submit(InferRequest& request) {
 void Scheduler::Cancel(InferRequest& request) {
   request.Cancel();
   if (!router_.Remove(request)) return;
-  request.Fail(request.GivenUp(RealClock().Monotonic()));
+  request.Fail(request.GivenUp(MonotonicNow()));
 }
 
 bool Scheduler::Drain(absl::Duration limit) {

@@ -35,7 +35,7 @@ class BareLaneTest : public testing::Test {
  protected:
   void Waits(RecordedRequest& request) {
     models_.Admit(request, "a");
-    request.Submitted(RealClock().Monotonic(), CallCount::Call(accepted_));
+    request.Submitted(MonotonicNow(), CallCount::Call(accepted_));
     router_.Route(request);
   }
 
@@ -83,7 +83,7 @@ TEST_F(BareLaneTest, IsNotBorrowedAgainForAModelThatHasLeft) {
   admission->run_estimate().Add(absl::Microseconds(1));
   RecordedRequest request;
   models_.Admit(request, "a");
-  request.Submitted(RealClock().Monotonic(), CallCount::Call(accepted_));
+  request.Submitted(MonotonicNow(), CallCount::Call(accepted_));
   {
     const Worker sleeps("lane", [this] { cpu_.Run(); });
     while (!cpu_.RunHere(request)) std::this_thread::yield();
@@ -98,7 +98,7 @@ class LaneTest : public testing::Test {
  protected:
   void Submit(InferRequest& request, const std::string& model) {
     request.admission = *pool_.table->Admit(model, 0);
-    request.Submitted(RealClock().Monotonic(), CallCount::Call(accepted_));
+    request.Submitted(MonotonicNow(), CallCount::Call(accepted_));
     router_.Route(request);
   }
   void RunAll() {

@@ -118,9 +118,9 @@ TEST_F(SchedulerTest, ARequestThatIsCancelledLeavesTheQueueAtOnce) {
   SubmitAndAwaitRun(running);
   FloatRequest cancelled("twice", 4);
   FloatRequest timed_out("twice", 5);
-  timed_out.deadline = RealClock().Monotonic() + absl::Milliseconds(5);
+  timed_out.deadline = MonotonicNow() + absl::Milliseconds(5);
   FloatRequest early("twice", 6);
-  early.deadline = RealClock().Monotonic() + absl::Hours(1);
+  early.deadline = MonotonicNow() + absl::Hours(1);
   FloatRequest waits("twice", 7);
   for (FloatRequest* request : {&cancelled, &timed_out, &early, &waits}) {
     Submit(*request);
@@ -237,7 +237,7 @@ TEST_F(StandingStillTest, LetsARequestGoThatIsCancelled) {
   StandStill();
   FloatRequest cancelled("counter", 0);
   FloatRequest late("counter", 0);
-  late.deadline = RealClock().Monotonic() + absl::Milliseconds(1);
+  late.deadline = MonotonicNow() + absl::Milliseconds(1);
   FloatRequest other("twice", 3);
   for (FloatRequest* request : {&cancelled, &late, &other}) {
     Submit(*request);
