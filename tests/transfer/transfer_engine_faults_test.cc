@@ -90,8 +90,7 @@ TEST_F(TransferEngineFaultsTest, RefusesAFileThatIsCutShortWhileItIsRead) {
   request.progress = [&](uint64_t) {
     if (!cut.exchange(true)) image.Truncate(4096);
   };
-  EXPECT_THAT(engine_.Read(request),
-              StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(engine_.Read(request), StatusIs(absl::StatusCode::kDataLoss));
 }
 
 // The kernel hands out its symbols a page at a time, however much is asked for.
