@@ -20,6 +20,7 @@
 namespace ferry::config_file_test {
 namespace {
 
+using testing::AnyOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -98,8 +99,8 @@ TEST(ConfigFileTest, TellsLineAndColumnOfWhatIsNotToml) {
               HasSubstr("f.toml, line 2, column 3: error while parsing "
                         "key-value pair: expected '=', saw '1'"));
   EXPECT_THAT(Error("= 3"), HasSubstr("column 1: error while parsing root"));
-  EXPECT_THAT(Error("[.]"), HasSubstr("column 2: error while parsing key"));
-  EXPECT_THAT(Error("[[[a]]]"), HasSubstr("column 3: error while parsing key"));
+  EXPECT_THAT(Error("[.]"), HasSubstr("column 2: error while parsing"));
+  EXPECT_THAT(Error("[[[a]]]"), HasSubstr("column 3: error while parsing"));
   EXPECT_THAT(Error("a = 1 2"), HasSubstr("column 7"));
   EXPECT_THAT(Error("a = \"x"), HasSubstr("string: encountered end-of-file"));
   EXPECT_THAT(Error("a = \"\\q\""), HasSubstr("unknown escape sequence"));
@@ -124,12 +125,12 @@ TEST(ConfigFileTest, AMessageIsOneLineWhateverTheKey) {
 }
 
 // Each level of a dotted key is a table in a table, and to destroy it a call in
-// a call.
+// a call. Newer versions of the library have a limit of their own.
 TEST(ConfigFileTest, DoesNotNestUntilTheStackIsFull) {
   std::string dotted = "a";
   while (dotted.size() + 6 < kConfigLineBytesMax) dotted += ".a";
   EXPECT_THAT(Error("[" + dotted + "]\n" + dotted + " = 1"),
-              HasSubstr("\"a\" is a table"));
+              AnyOf(HasSubstr("\"a\" is a table"), HasSubstr("depth")));
   EXPECT_THAT(Error("b = 1\n" + std::string(kConfigLineBytesMax, 'a') + "=1"),
               HasSubstr("line 2: longer than 8192 bytes"));
   EXPECT_THAT(Error("a = " + std::string(8000, '[')), HasSubstr("depth"));
