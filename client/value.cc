@@ -1,78 +1,13 @@
 #include "client/value.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-#include "server/base/absl_view.h"
-#include "server/base/ids.h"
-
 namespace ferry::client {
-namespace {
-
-struct DTypeRow {
-  DType dtype;
-  uint64_t size_bytes;
-  std::string_view name;
-  std::string_view datatype;  // Empty: KServe v2 has no name for it.
-};
-
-constexpr std::array<DTypeRow, 15> kDTypes = {{
-    {DType::kBool, 1, "bool", "BOOL"},
-    {DType::kUint8, 1, "uint8", "UINT8"},
-    {DType::kUint16, 2, "uint16", "UINT16"},
-    {DType::kUint32, 4, "uint32", "UINT32"},
-    {DType::kUint64, 8, "uint64", "UINT64"},
-    {DType::kInt8, 1, "int8", "INT8"},
-    {DType::kInt16, 2, "int16", "INT16"},
-    {DType::kInt32, 4, "int32", "INT32"},
-    {DType::kInt64, 8, "int64", "INT64"},
-    {DType::kFloat16, 2, "float16", "FP16"},
-    {DType::kBfloat16, 2, "bfloat16", "BF16"},
-    {DType::kFloat32, 4, "float32", "FP32"},
-    {DType::kFloat64, 8, "float64", "FP64"},
-    {DType::kComplex64, 8, "complex64", ""},
-    {DType::kComplex128, 16, "complex128", ""},
-}};
-
-const DTypeRow& Row(DType dtype) { return kDTypes[static_cast<int>(dtype)]; }
-
-// The rows stand in the order of the enumeration, so that Row() may index.
-static_assert([] {
-  for (size_t i = 0; i < kDTypes.size(); ++i) {
-    if (static_cast<size_t>(kDTypes[i].dtype) != i) return false;
-  }
-  return true;
-}());
-
-}  // namespace
-
-uint64_t SizeBytes(DType dtype) { return Row(dtype).size_bytes; }
-
-std::string_view DTypeName(DType dtype) { return Row(dtype).name; }
-
-absl::StatusOr<DType> ParseDType(std::string_view name) {
-  for (const DTypeRow& row : kDTypes) {
-    if (row.name == name) return row.dtype;
-  }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "dtype ", Shown(name), ": not one of ",
-      absl::StrJoin(kDTypes, ", ", [](std::string* out, const DTypeRow& row) {
-        out->append(row.name);
-      })));
-}
-
-absl::StatusOr<DType> ParseDatatype(std::string_view name) {
-  for (const DTypeRow& row : kDTypes) {
-    if (!name.empty() && row.datatype == name) return row.dtype;
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("datatype ", Shown(name), ": not one that a tensor has"));
-}
 
 absl::StatusOr<uint64_t> TensorBytes(DType dtype,
                                      const std::vector<int64_t>& shape) {

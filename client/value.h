@@ -12,42 +12,16 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
 
+#include "server/values/dtype.h"
+
 namespace ferry::client {
 
-enum class DType : uint8_t {
-  kBool,
-  kUint8,
-  kUint16,
-  kUint32,
-  kUint64,
-  kInt8,
-  kInt16,
-  kInt32,
-  kInt64,
-  kFloat16,
-  kBfloat16,
-  kFloat32,
-  kFloat64,
-  kComplex64,
-  kComplex128,
-};
-
-// Bytes of one element.
-uint64_t SizeBytes(DType dtype);
-
-// As PyTorch names it: "float32".
-std::string_view DTypeName(DType dtype);
-// INVALID_ARGUMENT, listing what there is.
-absl::StatusOr<DType> ParseDType(std::string_view name);
-// From KServe v2's name, which signatures use: "FP32". INVALID_ARGUMENT for
-// BYTES, which no tensor has.
-absl::StatusOr<DType> ParseDatatype(std::string_view name);
+using ferry::DType;
 
 struct Tensor {
   DType dtype = DType::kFloat32;

@@ -228,7 +228,7 @@ absl::StatusOr<Tensor> TensorFromJson(const Json& json,
       return Wrong(place, "\"dtype\" is a name such as \"float32\"");
     }
     absl::StatusOr<DType> named =
-        ParseDType(json.at("dtype").get<std::string>());
+        ParseTorchName(json.at("dtype").get<std::string>());
     if (!named.ok())
       return Wrong(place, named.status().ToString(
                               absl::StatusToStringMode::kWithNoExtraData));
@@ -259,7 +259,7 @@ absl::StatusOr<Tensor> TensorFromJson(const Json& json,
   for (const Json* leaf : flattened.leaves) {
     if (!AppendElement(tensor.dtype, *leaf, tensor.data)) {
       return Wrong(place, absl::StrCat(leaf->dump(), " is no ",
-                                       AbslView(DTypeName(tensor.dtype))));
+                                       AbslView(TorchName(tensor.dtype))));
     }
   }
   return tensor;
@@ -310,7 +310,7 @@ Json TensorToJson(const Tensor& tensor) {
   for (size_t i = 0; i < elements; ++i) {
     data.push_back(ElementToJson(tensor, i));
   }
-  return {{"dtype", DTypeName(tensor.dtype)},
+  return {{"dtype", TorchName(tensor.dtype)},
           {"shape", tensor.shape},
           {"data", std::move(data)}};
 }

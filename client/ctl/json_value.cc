@@ -92,7 +92,7 @@ class ValueReader {
     std::string datatype;
     if (argument != signature_.inputs.end()) datatype = argument->datatype;
     if (shape != signature_.input_shapes.end()) datatype = shape->datatype;
-    const absl::StatusOr<DType> known = ParseDatatype(datatype);
+    const absl::StatusOr<DType> known = ParseKServeName(datatype);
     return known.ok() ? std::optional(*known) : std::nullopt;
   }
 

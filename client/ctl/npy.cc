@@ -208,7 +208,7 @@ absl::StatusOr<std::string> FormatNpy(const Tensor& tensor) {
   }
   if (descr.empty()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("NumPy has no dtype ", AbslView(DTypeName(tensor.dtype)),
+        absl::StrCat("NumPy has no dtype ", AbslView(TorchName(tensor.dtype)),
                      ": take the output as JSON"));
   }
   std::string header = absl::StrCat(

@@ -27,7 +27,7 @@ double NextUnit(std::mt19937_64& random) {
 absl::StatusOr<Tensor> RandomTensor(const TensorShape& known,
                                     std::mt19937_64& random) {
   Tensor tensor;
-  ASSIGN_OR_RETURN(tensor.dtype, ParseDatatype(known.datatype));
+  ASSIGN_OR_RETURN(tensor.dtype, ParseKServeName(known.datatype));
   for (const int64_t size : known.shape) {
     tensor.shape.push_back(size < 0 ? 1 : size);
   }

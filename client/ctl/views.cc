@@ -41,7 +41,7 @@ std::string Shortened(std::string text) {
 
 // "float32 [1, 1024]  0.1 0.2 0.3 ... 0.7 0.8 0.9".
 std::string TensorView(const Tensor& tensor) {
-  std::string text = absl::StrCat(AbslView(DTypeName(tensor.dtype)), " [",
+  std::string text = absl::StrCat(AbslView(TorchName(tensor.dtype)), " [",
                                   absl::StrJoin(tensor.shape, ", "), "] ");
   const size_t count = tensor.data.size() / SizeBytes(tensor.dtype);
   for (size_t i = 0; i < count; ++i) {

@@ -1,10 +1,13 @@
 #include "server/values/dtype.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 #include "server/base/ids.h"
 #include "server/base/invariant.h"
@@ -44,6 +47,19 @@ const Row& RowOf(DType dtype) {
   return kRows[index];
 }
 
+const Row* Find(std::string_view Row::*column, std::string_view name) {
+  const auto found = std::ranges::find(kRows, name, column);
+  return name.empty() || found == kRows.end() ? nullptr : &*found;
+}
+
+std::string NamesOf(std::string_view Row::*column) {
+  std::vector<std::string> names;
+  for (const Row& row : kRows) {
+    if (!(row.*column).empty()) names.emplace_back(row.*column);
+  }
+  return absl::StrJoin(names, ", ");
+}
+
 }  // namespace
 
 uint64_t SizeBytes(DType dtype) { return RowOf(dtype).size_bytes; }
@@ -52,18 +68,17 @@ std::string_view TorchName(DType dtype) { return RowOf(dtype).torch_name; }
 
 std::string_view KServeName(DType dtype) { return RowOf(dtype).kserve_name; }
 
-absl::StatusOr<DType> ParseKServeName(std::string_view name) {
-  for (const Row& row : kRows) {
-    if (!name.empty() && row.kserve_name == name) return row.dtype;
-  }
-  std::string allowed;
-  for (const Row& row : kRows) {
-    if (row.kserve_name.empty()) continue;
-    absl::StrAppend(&allowed, allowed.empty() ? "" : ", ",
-                    std::string(row.kserve_name));
-  }
+absl::StatusOr<DType> ParseTorchName(std::string_view name) {
+  if (const Row* row = Find(&Row::torch_name, name)) return row->dtype;
   return absl::InvalidArgumentError(absl::StrCat(
-      "datatype ", Shown(name), " is not a tensor's: use one of ", allowed));
+      "dtype ", Shown(name), ": not one of ", NamesOf(&Row::torch_name)));
+}
+
+absl::StatusOr<DType> ParseKServeName(std::string_view name) {
+  if (const Row* row = Find(&Row::kserve_name, name)) return row->dtype;
+  return absl::InvalidArgumentError(
+      absl::StrCat("datatype ", Shown(name), " is not a tensor's: use one of ",
+                   NamesOf(&Row::kserve_name)));
 }
 
 }  // namespace ferry

@@ -40,6 +40,7 @@ uint64_t SizeBytes(DType dtype);
 std::string_view TorchName(DType dtype);
 std::string_view KServeName(DType dtype);
 // INVALID_ARGUMENT naming what is allowed.
+absl::StatusOr<DType> ParseTorchName(std::string_view name);
 absl::StatusOr<DType> ParseKServeName(std::string_view name);
 
 }  // namespace ferry

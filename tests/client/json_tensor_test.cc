@@ -119,7 +119,7 @@ TEST(JsonTensorTest, WhatIsWrittenReadsBackBitForBit) {
     ASSERT_THAT(back, IsOk());
     EXPECT_EQ(back->shape, tensor.shape);
     // Not-a-numbers lose what they carry, so they are compared as written.
-    EXPECT_EQ(TensorToJson(*back), json) << DTypeName(dtype);
+    EXPECT_EQ(TensorToJson(*back), json) << TorchName(dtype);
   }
 }
 

@@ -1,38 +1,15 @@
-// Dtypes and shapes against value.h.
+// Sizes of tensors.
 
 #include "client/value.h"
 
 #include <limits>
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/status_matchers.h"
 
 namespace ferry::client::value_test {
 namespace {
-
-TEST(ValueTest, EveryDtypeIsFoundByItsName) {
-  for (int i = 0; i <= static_cast<int>(DType::kComplex128); ++i) {
-    const auto dtype = static_cast<DType>(i);
-    EXPECT_EQ(*ParseDType(DTypeName(dtype)), dtype);
-  }
-  EXPECT_EQ(SizeBytes(DType::kBfloat16), 2);
-  EXPECT_EQ(SizeBytes(DType::kComplex128), 16);
-}
-
-TEST(ValueTest, UnknownNamesAreRefused) {
-  const auto dtype = ParseDType("float");
-  EXPECT_THAT(dtype, StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_THAT(std::string(dtype.status().message()),
-              testing::HasSubstr("float32, float64"));
-  EXPECT_EQ(*ParseDatatype("FP32"), DType::kFloat32);
-  EXPECT_EQ(*ParseDatatype("BF16"), DType::kBfloat16);
-  for (const char* name : {"BYTES", "", "fp32"}) {
-    EXPECT_THAT(ParseDatatype(name),
-                StatusIs(absl::StatusCode::kInvalidArgument));
-  }
-}
 
 TEST(ValueTest, TensorBytesMultipliesWithoutOverflow) {
   constexpr int64_t kHuge = std::numeric_limits<int64_t>::max();

@@ -19,6 +19,19 @@ TEST(DTypeTest, EveryKServeNameParsesToItsOwnDType) {
   }
 }
 
+TEST(DTypeTest, EveryDTypeIsFoundByPyTorchsName) {
+  for (int i = 0; i <= static_cast<int>(DType::kComplex128); ++i) {
+    const auto dtype = static_cast<DType>(i);
+    EXPECT_EQ(*ParseTorchName(TorchName(dtype)), dtype);
+  }
+  for (const char* name : {"", "float", "FP32"}) {
+    const auto parsed = ParseTorchName(name);
+    EXPECT_THAT(parsed, StatusIs(absl::StatusCode::kInvalidArgument)) << name;
+    EXPECT_NE(parsed.status().message().find("float32, float64"),
+              std::string::npos);
+  }
+}
+
 TEST(DTypeTest, NamesAreThoseOfPyTorchAndKServe) {
   EXPECT_EQ(TorchName(DType::kBfloat16), "bfloat16");
   EXPECT_EQ(KServeName(DType::kBfloat16), "BF16");
