@@ -125,6 +125,20 @@ TEST(MetricsTest, AModelThatHasGoneMakesRoomWhenThereIsNone) {
   EXPECT_EQ(count("fourth"), Metrics::kOtherModel) << "both are kept";
 }
 
+TEST(MetricsTest, ManyModelsThatComeAndGoTakeTheRoomOfAFew) {
+  Metrics metrics({.models_max = 4});
+  size_t size = 0;
+  for (int i = 1000; i < 2000; ++i) {
+    const std::string label = metrics.Keep(absl::StrCat("model-", i));
+    metrics.Add(kInferRequestsTotal, {label, "OK"});
+    metrics.Observe(kInferStepSeconds, {label, "run"}, 0.001);
+    metrics.LetGo(label);
+    if (i == 1003) size = metrics.Text().size();
+  }
+  EXPECT_EQ(metrics.Text().size(), size);
+  EXPECT_THAT(metrics.Text(), HasSubstr("model=\"model-1999\"} 1\n"));
+}
+
 TEST(MetricsTest, KeepsAModelUntilAllHaveLetItGo) {
   Metrics metrics({.models_max = 1});
   const std::string one = metrics.Keep("twice");  // Two versions of it.

@@ -52,9 +52,19 @@ TEST_F(InferCallTest, CountsEveryEndOnce) {
               StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(server_.Infer(FloatRequest("thrice", 3)),
               StatusIs(absl::StatusCode::kNotFound));
+  v1::InferRequest other = FloatRequest("twice", 3);
+  other.set_version(7);
+  EXPECT_THAT(server_.Infer(other), StatusIs(absl::StatusCode::kNotFound));
+  other.set_version(-1);
+  EXPECT_THAT(server_.Infer(other),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(server_.CallWithBytes("/ferry.v1.InferenceService/Infer", "\x0A"),
+              StatusIs(absl::StatusCode::kInvalidArgument));
   ExpectCount("twice", "OK", 2);
-  ExpectCount("twice", "INVALID_ARGUMENT", 1);
+  ExpectCount("twice", "INVALID_ARGUMENT", 2);
+  ExpectCount("twice", "NOT_FOUND", 1);
   ExpectCount("_other", "NOT_FOUND", 1);
+  ExpectCount("_other", "INVALID_ARGUMENT", 1);
 }
 
 TEST_F(InferCallTest, LogsAFailureOnce) {
