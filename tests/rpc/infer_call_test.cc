@@ -137,6 +137,20 @@ TEST_F(QueuedInferTest, ARequestThatExpiresIsNotRun) {
   ExpectCount("twice", "DEADLINE_EXCEEDED", 1);
 }
 
+TEST_F(QueuedInferTest, ARequestThatIsNotAsDeclaredDoesNotWait) {
+  SaveScaleModel(server_.pool.models / "half.pt", 2);
+  std::ofstream(server_.pool.models / "half.json") << R"({"inputs": [
+      {"name": "x", "datatype": "INT64", "shape": [-1]}]})";
+  ASSERT_THAT(server_.pool.Load("half", {"cpu"}), IsOk());
+  AsyncInfer ahead(server_, "slow", kPatience);
+  AwaitRun();
+  EXPECT_THAT(server_.Infer(FloatRequest("half", 3)),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_FALSE(Counted("slow", "encode")) << "the lane was still busy";
+  EXPECT_THAT(ahead.End(), IsOk());
+  ExpectCount("half", "INVALID_ARGUMENT", 1);
+}
+
 TEST_F(QueuedInferTest, ARequestWhoseClientLeftIsNotRun) {
   AsyncInfer ahead(server_, "slow", kPatience);
   AwaitRun();
