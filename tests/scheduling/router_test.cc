@@ -36,6 +36,7 @@ class RouterTest : public testing::Test {
   size_t Load(DeviceId device) { return router_.QueueOf(device).load(); }
   InferRequest* Pop(DeviceId device) {
     RequestQueue& queue = router_.QueueOf(device);
+    if (queue.load() == 0) return nullptr;  // Pop would wait.
     InferRequest* request = queue.Pop();
     queue.Ran();
     return request;
