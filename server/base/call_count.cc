@@ -8,25 +8,25 @@ namespace ferry {
 CallCount::~CallCount() { INVARIANT(calls_ == 0); }
 
 void CallCount::End() {
-  if (--calls_ == 0 && waiting_) {
-    MutexLock lock(mutex_);
-    none_.NotifyAll();
+  int64_t calls = calls_;
+  while (calls > 1) {
+    if (calls_.compare_exchange_weak(calls, calls - 1)) return;
   }
+  // Perhaps the last. Whoever waits may destroy the count as soon as it is
+  // none: not before this has left it.
+  MutexLock lock(mutex_);
+  if (--calls_ == 0) none_.NotifyAll();
 }
 
 bool CallCount::WaitForNone(absl::Duration limit) {
   const absl::Duration until = MonotonicNow() + limit;
   MutexLock lock(mutex_);
-  // Set before the count is read: whoever counts down to zero after that sees
-  // it, and notifies.
-  waiting_ = true;
   while (calls_ != 0) {
     const absl::Duration left = until - MonotonicNow();
-    if (left <= absl::ZeroDuration()) break;
+    if (left <= absl::ZeroDuration()) return false;
     none_.WaitFor(mutex_, left);
   }
-  waiting_ = false;
-  return calls_ == 0;
+  return true;
 }
 
 }  // namespace ferry

@@ -1,7 +1,8 @@
 // A CallCount is how many calls are under way, for whoever must wait until none
 // is: a drain for requests, a shutdown for answers.
 //
-// Threads:  thread-safe. WaitForNone blocks one thread at a time.
+// Threads:  thread-safe. Once WaitForNone has said true and no call is new, it
+//           may be destroyed.
 // Units:    absl::Duration.
 
 #ifndef SERVER_BASE_CALL_COUNT_H_
@@ -50,8 +51,7 @@ class CallCount {
  private:
   void End();
 
-  std::atomic<int64_t> calls_{0};
-  std::atomic<bool> waiting_{false};
+  std::atomic<int64_t> calls_{0};  // Falls to zero with the mutex held.
   Mutex mutex_;
   CondVar none_;
 };

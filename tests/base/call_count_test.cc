@@ -3,7 +3,9 @@
 
 #include "server/base/call_count.h"
 
+#include <atomic>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -35,6 +37,22 @@ TEST(CallCountTest, WaitsForTheLastCall) {
     const Worker one("one", [&] { first.reset(); });
     const Worker other("other", [&] { second.reset(); });
     EXPECT_TRUE(count.WaitForNone(absl::InfiniteDuration()));
+  }
+}
+
+// Whoever waited may be the one that destroys the count.
+TEST(CallCountTest, WhoEndsTheLastCallIsDoneWithTheCountWhenTheWaitEnds) {
+  for (int round = 0; round < 2000; ++round) {
+    auto count = std::make_unique<CallCount>();
+    auto call = std::make_unique<CallCount::Call>(*count);
+    std::atomic<bool> waits{false};
+    const Worker last("last", [&] {
+      while (!waits) std::this_thread::yield();
+      call.reset();
+    });
+    waits = true;
+    EXPECT_TRUE(count->WaitForNone(absl::InfiniteDuration()));
+    count.reset();
   }
 }
 
