@@ -7,7 +7,7 @@
 
 #include "server/base/invariant.h"
 #include "server/executors/torchscript/torchscript_program.h"
-#include "server/formats/torchscript_archive.h"
+#include "server/formats/torchscript/torchscript_archive.h"
 
 namespace ferry {
 

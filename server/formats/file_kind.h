@@ -1,8 +1,8 @@
-// CheckFileHead() and CheckIsTorchScript() tell the ways in which PyTorch saves
-// things apart.
+// CheckFileHead() and CheckIsTorchScript() refuse the files that people have
+// and Ferry does not read.
 //
-// People give Ferry what they have. A refusal should say what that is and what
-// to do, so this looks at the first bytes, then at which records there are.
+// A refusal should say what a file is and what to do, so this looks at the
+// first bytes, then at which records there are. OpenSource asks both.
 //
 // Threads:  any.
 
@@ -14,14 +14,14 @@
 
 #include "absl/status/status.h"
 
-#include "server/formats/zip_archive.h"
+#include "server/formats/zip/zip_archive.h"
 
 namespace ferry {
 
 inline constexpr uint64_t kFileHeadSize = 16;
 
-// OK when a file with that head may be an archive; else INVALID_ARGUMENT for
-// one that has to be saved in another way, UNIMPLEMENTED for a format that
+// OK when nothing is known against a file with that head; else INVALID_ARGUMENT
+// for one that has to be saved in another way, UNIMPLEMENTED for a format that
 // Ferry does not read. `head` is the file's first kFileHeadSize bytes, or all.
 absl::Status CheckFileHead(std::string_view head, uint64_t file_size_bytes);
 

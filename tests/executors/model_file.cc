@@ -13,6 +13,7 @@
 #include "server/base/unique_fd.h"
 #include "server/executors/torch/start_libtorch.h"
 #include "server/executors/torch/torch_types.h"
+#include "tests/formats/open_archive.h"
 
 namespace ferry {
 
@@ -30,8 +31,8 @@ Devices::Devices() {
 Devices::~Devices() = default;
 
 std::unique_ptr<TorchScriptArchive> OpenArchive(const std::string& path) {
-  auto archive = TorchScriptArchive::Open(
-      UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC)), path);
+  auto archive =
+      OpenTorchScript(UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC)), path);
   EXPECT_TRUE(archive.ok()) << archive.status();
   return archive.ok() ? *std::move(archive) : nullptr;
 }

@@ -18,7 +18,7 @@
 #include "server/executors/open_program.h"
 #include "server/executors/program.h"
 #include "server/executors/sim/sim_backend.h"
-#include "server/formats/torchscript_archive.h"
+#include "server/formats/torchscript/torchscript_archive.h"
 #include "server/weights/arena.h"
 #include "server/weights/weight_set.h"
 #include "tests/support/models_folder.h"

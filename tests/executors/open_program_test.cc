@@ -28,8 +28,8 @@ TEST(OpenProgramTest, AnArchiveOfTorchScriptIsAProgram) {
 struct OnlyWeights final : WeightsSource {
   const ImageLayout& layout() const override { return layout_; }
   std::span<const File> files() const override { return {&file_, 1}; }
-  const ImageLayout layout_;
-  const File file_{-1, "weights.bin"};
+  ImageLayout layout_;
+  File file_{-1, "weights.bin"};
 };
 
 TEST(OpenProgramTest, WeightsWithoutAProgramAreRefused) {

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "server/executors/torchscript/module_loader.h"
+#include "tests/formats/open_archive.h"
 #include "tests/formats/pickle_text.h"
 #include "tests/support/zip_writer.h"
 
@@ -23,7 +24,7 @@ inline absl::StatusOr<LoadedModule> LoadWritten(const std::string& code,
   zip.Add("constants.pkl", pickle::Whole(pickle::Tuple({})));
   zip.Add("version", "3\n");
   zip.Add("code/__torch__.py", code);
-  auto archive = TorchScriptArchive::Open(MemoryFile(zip.Finish()), "m.pt");
+  auto archive = OpenTorchScript(MemoryFile(zip.Finish()), "m.pt");
   if (!archive.ok()) return archive.status();
   const auto range = ImageRange::Reserve((*archive)->layout().size_bytes);
   auto module = LoadModule(**archive, *range, /*filled=*/false, {});

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "server/formats/torchscript_archive.h"
+#include "server/formats/torchscript/torchscript_archive.h"
 #include "tests/formats/test_model.h"
 #include "tests/support/status_matchers.h"
 

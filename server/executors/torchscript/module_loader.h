@@ -26,7 +26,7 @@
 #include "absl/status/statusor.h"
 
 #include "server/executors/torchscript/image_range.h"
-#include "server/formats/torchscript_archive.h"
+#include "server/formats/torchscript/torchscript_archive.h"
 
 namespace ferry {
 

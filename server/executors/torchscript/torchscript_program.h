@@ -38,7 +38,7 @@
 
 #include "server/executors/program.h"
 #include "server/executors/torchscript/program_code.h"
-#include "server/formats/torchscript_archive.h"
+#include "server/formats/torchscript/torchscript_archive.h"
 #include "server/weights/weight_set.h"
 
 namespace ferry {

@@ -13,6 +13,7 @@
 #include "server/base/worker.h"
 #include "tests/executors/model_file.h"
 #include "tests/executors/scripted.h"
+#include "tests/formats/open_archive.h"
 #include "tests/formats/pickle_text.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/torch_models.h"
@@ -68,7 +69,7 @@ TEST(ModuleLoaderTest, ADefaultValueRunsNothing) {
     zip.Add(
         "code/__torch__.py",
         "class M(Module):\n  __parameters__ = []\n  __buffers__ = []\n" + line);
-    auto archive = TorchScriptArchive::Open(MemoryFile(zip.Finish()), "m.pt");
+    auto archive = OpenTorchScript(MemoryFile(zip.Finish()), "m.pt");
     EXPECT_THAT(archive, IsOk());
     return Load(**archive).status();
   };

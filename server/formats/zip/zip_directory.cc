@@ -1,4 +1,4 @@
-#include "server/formats/zip_directory.h"
+#include "server/formats/zip/zip_directory.h"
 
 #include <algorithm>
 #include <utility>

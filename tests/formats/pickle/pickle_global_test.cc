@@ -1,7 +1,7 @@
 // Every name that torch.jit.save writes into a pickle has its meaning here, and
 // nothing else has one. pickle_check_test.cc tries the refused ones.
 
-#include "server/formats/pickle_global.h"
+#include "server/formats/pickle/pickle_global.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // The pure half of the zip reader, on the bytes that an archive ends with. What
 // needs a file around it is in zip_archive_test.cc.
 
-#include "server/formats/zip_directory.h"
+#include "server/formats/zip/zip_directory.h"
 
 #include <gtest/gtest.h>
 

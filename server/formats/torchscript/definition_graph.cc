@@ -1,4 +1,4 @@
-#include "server/formats/definition_graph.h"
+#include "server/formats/torchscript/definition_graph.h"
 
 #include <algorithm>
 #include <string_view>

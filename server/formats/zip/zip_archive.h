@@ -14,8 +14,8 @@
 //           NOT_FOUND when no record has that name.
 // Limits:   those of zip_directory.h.
 
-#ifndef SERVER_FORMATS_ZIP_ARCHIVE_H_
-#define SERVER_FORMATS_ZIP_ARCHIVE_H_
+#ifndef SERVER_FORMATS_ZIP_ZIP_ARCHIVE_H_
+#define SERVER_FORMATS_ZIP_ZIP_ARCHIVE_H_
 
 #include <cstdint>
 #include <memory>
@@ -79,4 +79,4 @@ class ZipArchive {
 
 }  // namespace ferry
 
-#endif  // SERVER_FORMATS_ZIP_ARCHIVE_H_
+#endif  // SERVER_FORMATS_ZIP_ZIP_ARCHIVE_H_

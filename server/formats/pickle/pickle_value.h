@@ -9,8 +9,8 @@
 // Threads:  one thread at a time.
 // Units:    bytes, or elements of a tensor.
 
-#ifndef SERVER_FORMATS_PICKLE_VALUE_H_
-#define SERVER_FORMATS_PICKLE_VALUE_H_
+#ifndef SERVER_FORMATS_PICKLE_PICKLE_VALUE_H_
+#define SERVER_FORMATS_PICKLE_PICKLE_VALUE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -126,4 +126,4 @@ struct PickleHeap {
 
 }  // namespace ferry
 
-#endif  // SERVER_FORMATS_PICKLE_VALUE_H_
+#endif  // SERVER_FORMATS_PICKLE_PICKLE_VALUE_H_

@@ -1,7 +1,7 @@
 // Graphs of classes that name one another, drawn as lists; the depth of each is
 // what compiling it takes by itself.
 
-#include "server/formats/definition_graph.h"
+#include "server/formats/torchscript/definition_graph.h"
 
 #include <string>
 

@@ -1,7 +1,7 @@
 // Archives from memory, honest ones first, then one lie at a time: each must be
 // refused, because another reader could believe it.
 
-#include "server/formats/zip_archive.h"
+#include "server/formats/zip/zip_archive.h"
 
 #include <unistd.h>
 #include <utility>

@@ -2,7 +2,7 @@
 // callable but OrderedDict takes either. What each does accept is tried with
 // whole pickles in pickle_check_test.cc.
 
-#include "server/formats/pickle_call.h"
+#include "server/formats/pickle/pickle_call.h"
 
 #include <gtest/gtest.h>
 

@@ -10,8 +10,8 @@
 // Fails:    INVALID_ARGUMENT when one of these would be broken.
 // Limits:   those of PickleLimits.
 
-#ifndef SERVER_FORMATS_PICKLE_STACK_H_
-#define SERVER_FORMATS_PICKLE_STACK_H_
+#ifndef SERVER_FORMATS_PICKLE_PICKLE_STACK_H_
+#define SERVER_FORMATS_PICKLE_PICKLE_STACK_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -21,8 +21,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#include "server/formats/pickle_check.h"
-#include "server/formats/pickle_value.h"
+#include "server/formats/pickle/pickle_check.h"
+#include "server/formats/pickle/pickle_value.h"
 
 namespace ferry {
 
@@ -76,4 +76,4 @@ class PickleStack {
 
 }  // namespace ferry
 
-#endif  // SERVER_FORMATS_PICKLE_STACK_H_
+#endif  // SERVER_FORMATS_PICKLE_PICKLE_STACK_H_

@@ -2,7 +2,7 @@
 // out, or replaced by what PyTorch's other formats have. FERRY_TEST_TORCHSCRIPT
 // may name real files, which have to open too.
 
-#include "server/formats/torchscript_archive.h"
+#include "server/formats/torchscript/torchscript_archive.h"
 
 #include <fcntl.h>
 #include <random>
@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/formats/open_archive.h"
 #include "tests/formats/test_model.h"
 #include "tests/support/models_folder.h"
 #include "tests/support/status_matchers.h"
@@ -24,7 +25,7 @@ using Archive = absl::StatusOr<std::unique_ptr<TorchScriptArchive>>;
 using Records = std::map<std::string, std::string>;
 
 Archive Open(std::string_view bytes) {
-  return TorchScriptArchive::Open(MemoryFile(bytes), "models/m.pt");
+  return OpenTorchScript(MemoryFile(bytes), "models/m.pt");
 }
 
 Archive OpenWith(const std::string& name, const std::string& bytes) {
@@ -97,7 +98,7 @@ TEST(TorchScriptArchiveTest, KeepsWhatItCheckedWhenTheFileChanges) {
   const std::string bytes = ModelBytes(records);
   UniqueFd fd = MemoryFile(bytes);
   const int file = fd.get();
-  const auto archive = TorchScriptArchive::Open(std::move(fd), "models/m.pt");
+  const auto archive = OpenTorchScript(std::move(fd), "models/m.pt");
   ASSERT_THAT(archive, IsOk());
   const std::string noise(bytes.size(), 'x');
   ASSERT_EQ(::pwrite(file, noise.data(), noise.size(), 0),
@@ -274,7 +275,7 @@ TEST(TorchScriptArchiveTest, OpensRealFiles) {
     const std::string path = ModelsFolder() + "/" + name + ".pt";
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     ASSERT_TRUE(fd) << path;
-    EXPECT_THAT(TorchScriptArchive::Open(std::move(fd), path), IsOk());
+    EXPECT_THAT(OpenTorchScript(std::move(fd), path), IsOk());
   }
 }
 

@@ -1,4 +1,4 @@
-#include "server/formats/pickle_check.h"
+#include "server/formats/pickle/pickle_check.h"
 
 #include <map>
 #include <span>
@@ -6,10 +6,10 @@
 #include "server/base/ids.h"
 #include "server/base/status_macros.h"
 #include "server/formats/little_endian.h"
-#include "server/formats/pickle_call.h"
-#include "server/formats/pickle_global.h"
-#include "server/formats/pickle_stack.h"
-#include "server/formats/pickle_value.h"
+#include "server/formats/pickle/pickle_call.h"
+#include "server/formats/pickle/pickle_global.h"
+#include "server/formats/pickle/pickle_stack.h"
+#include "server/formats/pickle/pickle_value.h"
 #include "server/formats/refusal.h"
 
 namespace ferry {

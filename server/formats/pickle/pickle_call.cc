@@ -1,10 +1,10 @@
-#include "server/formats/pickle_call.h"
+#include "server/formats/pickle/pickle_call.h"
 
 #include <span>
 #include <utility>
 
 #include "server/base/status_macros.h"
-#include "server/formats/pickle_tensor.h"
+#include "server/formats/pickle/pickle_tensor.h"
 #include "server/formats/refusal.h"
 #include "server/formats/source_check.h"
 

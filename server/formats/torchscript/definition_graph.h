@@ -12,8 +12,8 @@
 //           there twice, or a name that is not defined.
 // Limits:   kDefinitionDepthMax, kNamePartsMax.
 
-#ifndef SERVER_FORMATS_DEFINITION_GRAPH_H_
-#define SERVER_FORMATS_DEFINITION_GRAPH_H_
+#ifndef SERVER_FORMATS_TORCHSCRIPT_DEFINITION_GRAPH_H_
+#define SERVER_FORMATS_TORCHSCRIPT_DEFINITION_GRAPH_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -39,4 +39,4 @@ absl::Status CheckDefinitionGraph(
 
 }  // namespace ferry
 
-#endif  // SERVER_FORMATS_DEFINITION_GRAPH_H_
+#endif  // SERVER_FORMATS_TORCHSCRIPT_DEFINITION_GRAPH_H_

@@ -9,8 +9,8 @@
 // Fails:    INVALID_ARGUMENT naming the record and the numbers.
 // Limits:   kZipRecordsMax, kZipDirectorySizeMax, kZipNameLengthMax.
 
-#ifndef SERVER_FORMATS_ZIP_DIRECTORY_H_
-#define SERVER_FORMATS_ZIP_DIRECTORY_H_
+#ifndef SERVER_FORMATS_ZIP_ZIP_DIRECTORY_H_
+#define SERVER_FORMATS_ZIP_ZIP_DIRECTORY_H_
 
 #include <cstdint>
 #include <string>
@@ -62,4 +62,4 @@ absl::StatusOr<uint64_t> ZipDataOffset(const ZipEntry& entry,
 
 }  // namespace ferry
 
-#endif  // SERVER_FORMATS_ZIP_DIRECTORY_H_
+#endif  // SERVER_FORMATS_ZIP_ZIP_DIRECTORY_H_

@@ -2,7 +2,7 @@
 // have it. The ordinary ones are what torch.jit.save writes; the others are one
 // step away from it, where LibTorch's unpickler reads memory that is not there.
 
-#include "server/formats/pickle_check.h"
+#include "server/formats/pickle/pickle_check.h"
 
 #include <string>
 

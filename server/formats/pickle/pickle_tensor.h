@@ -9,14 +9,14 @@
 // Fails:    INVALID_ARGUMENT naming the sizes, strides and the storage.
 // Limits:   rank_max.
 
-#ifndef SERVER_FORMATS_PICKLE_TENSOR_H_
-#define SERVER_FORMATS_PICKLE_TENSOR_H_
+#ifndef SERVER_FORMATS_PICKLE_PICKLE_TENSOR_H_
+#define SERVER_FORMATS_PICKLE_PICKLE_TENSOR_H_
 
 #include <cstdint>
 
 #include "absl/status/statusor.h"
 
-#include "server/formats/pickle_value.h"
+#include "server/formats/pickle/pickle_value.h"
 
 namespace ferry {
 
@@ -30,4 +30,4 @@ absl::StatusOr<PickleTensor> CheckPickleTensor(const PickleHeap& heap,
 
 }  // namespace ferry
 
-#endif  // SERVER_FORMATS_PICKLE_TENSOR_H_
+#endif  // SERVER_FORMATS_PICKLE_PICKLE_TENSOR_H_

@@ -1,4 +1,4 @@
-#include "server/formats/pickle_tensor.h"
+#include "server/formats/pickle/pickle_tensor.h"
 
 #include <algorithm>
 #include <span>

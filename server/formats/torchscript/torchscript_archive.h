@@ -12,15 +12,15 @@
 // Threads:  immutable after Open(); any number of threads.
 // Units:    bytes.
 // Fails:    INVALID_ARGUMENT when the file is not a whole, well-formed
-//           TorchScript archive; UNIMPLEMENTED when it is another format that
-//           PyTorch writes, or a tensor kind that Ferry does not serve;
+//           TorchScript archive; UNIMPLEMENTED for a tensor kind that Ferry
+//           does not serve;
 //           DATA_LOSS when a record that is not weights fails its checksum.
 //           (Weights are checked by whoever reads them: Record::crc32.)
 // Limits:   kCodeSizeMax for all code; and those of zip_directory.h,
 //           pickle_check.h (for each of two pickles) and source_check.h.
 
-#ifndef SERVER_FORMATS_TORCHSCRIPT_ARCHIVE_H_
-#define SERVER_FORMATS_TORCHSCRIPT_ARCHIVE_H_
+#ifndef SERVER_FORMATS_TORCHSCRIPT_TORCHSCRIPT_ARCHIVE_H_
+#define SERVER_FORMATS_TORCHSCRIPT_TORCHSCRIPT_ARCHIVE_H_
 
 #include <cstdint>
 #include <functional>
@@ -33,9 +33,8 @@
 
 #include "absl/status/statusor.h"
 
-#include "server/base/unique_fd.h"
 #include "server/formats/weights_source.h"
-#include "server/formats/zip_archive.h"
+#include "server/formats/zip/zip_archive.h"
 
 namespace ferry {
 
@@ -43,9 +42,9 @@ class TorchScriptArchive final : public WeightsSource {
  public:
   static constexpr uint64_t kCodeSizeMax = uint64_t{64} << 20;
 
-  // `display_path` is the name that messages use; it opens nothing.
+  // `zip` has what a TorchScript archive has (file_kind.h).
   static absl::StatusOr<std::unique_ptr<TorchScriptArchive>> Open(
-      UniqueFd fd, std::string display_path);
+      std::unique_ptr<ZipArchive> zip);
 
   TorchScriptArchive(const TorchScriptArchive&) = delete;
   TorchScriptArchive& operator=(const TorchScriptArchive&) = delete;
@@ -91,4 +90,4 @@ class TorchScriptArchive final : public WeightsSource {
 
 }  // namespace ferry
 
-#endif  // SERVER_FORMATS_TORCHSCRIPT_ARCHIVE_H_
+#endif  // SERVER_FORMATS_TORCHSCRIPT_TORCHSCRIPT_ARCHIVE_H_

@@ -7,15 +7,15 @@
 // Fails:    INVALID_ARGUMENT when the argument is not what the callable takes.
 // Limits:   kTypeTextMax characters, kTypeDepthMax levels of a type's text.
 
-#ifndef SERVER_FORMATS_PICKLE_CALL_H_
-#define SERVER_FORMATS_PICKLE_CALL_H_
+#ifndef SERVER_FORMATS_PICKLE_PICKLE_CALL_H_
+#define SERVER_FORMATS_PICKLE_PICKLE_CALL_H_
 
 #include <cstddef>
 #include <cstdint>
 
 #include "absl/status/statusor.h"
 
-#include "server/formats/pickle_value.h"
+#include "server/formats/pickle/pickle_value.h"
 
 namespace ferry {
 
@@ -31,4 +31,4 @@ absl::StatusOr<PickleValue> CallPickle(PickleHeap& heap,
 
 }  // namespace ferry
 
-#endif  // SERVER_FORMATS_PICKLE_CALL_H_
+#endif  // SERVER_FORMATS_PICKLE_PICKLE_CALL_H_

@@ -13,8 +13,8 @@
 //           UNIMPLEMENTED for sparse tensors.
 // Limits:   PickleLimits. Time and memory are linear in the pickle's size.
 
-#ifndef SERVER_FORMATS_PICKLE_CHECK_H_
-#define SERVER_FORMATS_PICKLE_CHECK_H_
+#ifndef SERVER_FORMATS_PICKLE_PICKLE_CHECK_H_
+#define SERVER_FORMATS_PICKLE_PICKLE_CHECK_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -50,4 +50,4 @@ absl::Status CheckPickle(std::string_view pickle,
 
 }  // namespace ferry
 
-#endif  // SERVER_FORMATS_PICKLE_CHECK_H_
+#endif  // SERVER_FORMATS_PICKLE_PICKLE_CHECK_H_

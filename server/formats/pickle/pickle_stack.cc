@@ -1,4 +1,4 @@
-#include "server/formats/pickle_stack.h"
+#include "server/formats/pickle/pickle_stack.h"
 
 #include <algorithm>
 #include <span>

@@ -1,7 +1,7 @@
 // The stack on its own, step by step; pickle_check_test.cc drives it with whole
 // pickles.
 
-#include "server/formats/pickle_stack.h"
+#include "server/formats/pickle/pickle_stack.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // Tensors over a storage of six elements, drawn on the heap directly. Whole
 // pickles with tensors are in pickle_check_test.cc.
 
-#include "server/formats/pickle_tensor.h"
+#include "server/formats/pickle/pickle_tensor.h"
 
 #include <gtest/gtest.h>
 

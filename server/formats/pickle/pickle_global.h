@@ -9,15 +9,15 @@
 //           for sparse tensors.
 // Limits:   kGlobalNameLengthMax.
 
-#ifndef SERVER_FORMATS_PICKLE_GLOBAL_H_
-#define SERVER_FORMATS_PICKLE_GLOBAL_H_
+#ifndef SERVER_FORMATS_PICKLE_PICKLE_GLOBAL_H_
+#define SERVER_FORMATS_PICKLE_PICKLE_GLOBAL_H_
 
 #include <cstddef>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 
-#include "server/formats/pickle_value.h"
+#include "server/formats/pickle/pickle_value.h"
 
 namespace ferry {
 
@@ -29,4 +29,4 @@ absl::StatusOr<PickleValue> FindPickleGlobal(std::string_view module,
 
 }  // namespace ferry
 
-#endif  // SERVER_FORMATS_PICKLE_GLOBAL_H_
+#endif  // SERVER_FORMATS_PICKLE_PICKLE_GLOBAL_H_

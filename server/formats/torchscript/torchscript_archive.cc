@@ -1,23 +1,19 @@
-#include "server/formats/torchscript_archive.h"
+#include "server/formats/torchscript/torchscript_archive.h"
 
 #include <algorithm>
 #include <cstdint>
 #include <optional>
-#include <unistd.h>
 #include <utility>
-
-#include <sys/stat.h>
 
 #include "absl/strings/numbers.h"
 
 #include "server/base/ids.h"
 #include "server/base/status_macros.h"
-#include "server/formats/definition_graph.h"
-#include "server/formats/file_kind.h"
-#include "server/formats/pickle_check.h"
+#include "server/formats/pickle/pickle_check.h"
 #include "server/formats/plan_image.h"
 #include "server/formats/refusal.h"
 #include "server/formats/source_check.h"
+#include "server/formats/torchscript/definition_graph.h"
 
 namespace ferry {
 namespace {
@@ -32,17 +28,6 @@ constexpr uint64_t kHeaderRecordSizeMax = 64;
 // (caffe2/serialize/versions.h).
 constexpr int kVersionMin = 1;
 constexpr int kVersionMax = 10;
-
-// What the first bytes say; a file that cannot be read is for ZipArchive to
-// complain about.
-absl::Status CheckHead(int fd) {
-  struct stat facts;
-  char head[kFileHeadSize];
-  const ssize_t size = ::pread(fd, head, sizeof(head), 0);
-  if (size <= 0 || ::fstat(fd, &facts) != 0) return absl::OkStatus();
-  return CheckFileHead(std::string_view(head, static_cast<size_t>(size)),
-                       static_cast<uint64_t>(facts.st_size));
-}
 
 // The weights of one kind, where the image may have them.
 absl::StatusOr<std::vector<Record>> WeightsIn(const ZipArchive& zip,
@@ -96,16 +81,9 @@ absl::Status Outline(std::string_view name, std::string_view text,
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TorchScriptArchive>> TorchScriptArchive::Open(
-    UniqueFd fd, std::string display_path) {
-  if (const absl::Status head = CheckHead(fd.get()); !head.ok()) {
-    return InFile(display_path, head);
-  }
-  ASSIGN_OR_RETURN(std::unique_ptr<ZipArchive> zip,
-                   ZipArchive::Open(std::move(fd), std::move(display_path)));
+    std::unique_ptr<ZipArchive> zip) {
   std::unique_ptr<TorchScriptArchive> archive(
       new TorchScriptArchive(std::move(zip)));
-  const absl::Status kind = CheckIsTorchScript(*archive->zip_);
-  if (!kind.ok()) return InFile(archive->path(), kind);
   RETURN_IF_ERROR(archive->ReadVersion());
   const absl::Status weights = archive->PlanWeights();
   if (!weights.ok()) return InFile(archive->path(), weights);

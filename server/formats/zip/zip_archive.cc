@@ -1,4 +1,4 @@
-#include "server/formats/zip_archive.h"
+#include "server/formats/zip/zip_archive.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -15,7 +15,7 @@
 #include "server/base/status_macros.h"
 #include "server/formats/read_exactly.h"
 #include "server/formats/refusal.h"
-#include "server/formats/zip_directory.h"
+#include "server/formats/zip/zip_directory.h"
 
 namespace ferry {
 namespace {

@@ -1,4 +1,4 @@
-#include "server/formats/pickle_global.h"
+#include "server/formats/pickle/pickle_global.h"
 
 #include <algorithm>
 #include <array>
