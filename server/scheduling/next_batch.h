@@ -4,16 +4,16 @@
 // For now a batch is one request: the first, in the order of submission, whose
 // model does not stand still.
 //
-// Threads:  any; a pure function of a snapshot.
+// Threads:  any; a pure function of a snapshot, which it reads as far as it
+//           must.
 
 #ifndef SERVER_SCHEDULING_NEXT_BATCH_H_
 #define SERVER_SCHEDULING_NEXT_BATCH_H_
 
-#include <algorithm>
 #include <cstddef>
-#include <iterator>
 #include <optional>
-#include <ranges>
+
+#include "absl/functional/function_ref.h"
 
 namespace ferry {
 
@@ -22,16 +22,10 @@ struct WaitingRequest {
   bool stands_still = false;  // Nothing of its model may start.
 };
 
-// Where it is in `waiting`, a range of WaitingRequests that may be made as they
-// are read; nothing when none may start.
-template <std::ranges::forward_range Queue>
-std::optional<size_t> NextBatch(const Queue& waiting) {
-  const auto next =
-      std::ranges::find(waiting, false, &WaitingRequest::stands_still);
-  if (next == std::ranges::end(waiting)) return std::nullopt;
-  return static_cast<size_t>(
-      std::ranges::distance(std::ranges::begin(waiting), next));
-}
+// The place in the queue, of which `look` shows each of `count` requests;
+// nothing when none may start.
+std::optional<size_t> NextBatch(
+    size_t count, absl::FunctionRef<WaitingRequest(size_t place)> look);
 
 }  // namespace ferry
 

@@ -1,7 +1,6 @@
 #include "server/scheduling/request_queue.h"
 
 #include <algorithm>
-#include <ranges>
 
 #include "server/base/clock.h"
 #include "server/base/invariant.h"
@@ -58,9 +57,10 @@ InferRequest* RequestQueue::Pop() {
 
 std::optional<size_t> RequestQueue::Next() const {
   return NextBatch(
-      requests_ | std::views::transform([](const InferRequest* request) {
-        return WaitingRequest{.stands_still = request->stands_still()};
-      }));
+      requests_.size(),
+      [this](size_t place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        return WaitingRequest{.stands_still = requests_[place]->stands_still()};
+      });
 }
 
 std::deque<InferRequest*> RequestQueue::TakeStill() {
