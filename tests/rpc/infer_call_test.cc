@@ -146,7 +146,10 @@ TEST_F(QueuedInferTest, ARequestThatIsNotAsDeclaredDoesNotWait) {
   AwaitRun();
   EXPECT_THAT(server_.Infer(FloatRequest("half", 3)),
               StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_FALSE(Counted("slow", "encode")) << "the lane was still busy";
+  EXPECT_THAT(server_.pool.metrics.Text(),
+              HasSubstr("ferry_infer_step_seconds_count{model=\"slow\",step="
+                        "\"run\"} 0\n"))
+      << "the lane is no longer busy";
   EXPECT_THAT(ahead.End(), IsOk());
   ExpectCount("half", "INVALID_ARGUMENT", 1);
 }
