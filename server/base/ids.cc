@@ -50,4 +50,10 @@ std::string Shown(std::string_view text) {
   return absl::StrCat("\"", escaped, "\"...");
 }
 
+std::string QuotedModel(std::string_view name) {
+  return absl::StrCat(
+      "model \"", absl::CEscape(AbslView(name.substr(0, kModelNameLengthMax))),
+      "\"");
+}
+
 }  // namespace ferry

@@ -43,6 +43,9 @@ absl::StatusOr<int64_t> ParseVersion(std::string_view text);
 // kShownLengthMax characters. The message rule for any name we did not choose.
 std::string Shown(std::string_view text);
 
+// "model \"hello\"", as messages begin. Cut where no name is as long.
+std::string QuotedModel(std::string_view name);
+
 }  // namespace ferry
 
 #endif  // SERVER_BASE_IDS_H_

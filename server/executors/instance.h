@@ -1,11 +1,11 @@
-// An Instance is a Program bound to one WeightSet on one device: it can run.
+// An Instance is a Program bound to weights on one device: it can run.
 //
 // It reads the weight set's memory and never writes to it. A model that moves
 // gets another Instance; a live one is never edited.
 //
 // Owns:     what it runs with. Program and WeightSets outlive it. A RunResult
-//           must die before the Instance and before the inputs of its run: an
-//           output may be a view of a weight or of an input.
+//           must die before the Instance, and must not be read once the inputs
+//           of its run are gone: an output may be a view of either's memory.
 // Threads:  Run is thread-safe; for a stateful program calls take turns.
 //           CarryStateFrom needs both instances to be idle.
 // Units:    bytes.

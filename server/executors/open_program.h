@@ -1,5 +1,7 @@
 // OpenProgram() makes a Program of the code that is in a source of weights.
 //
+// Owns:     nothing. `source` may go when the Program is there; a host copy
+//           that it was built over may not.
 // Threads:  any; blocks its thread, and runs the file's own code there.
 // Fails:    as the kind of program says (torchscript_program.h);
 //           UNIMPLEMENTED when the source has weights and no code.

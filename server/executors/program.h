@@ -1,14 +1,16 @@
 // A Program is a model's code without its weights.
 //
-// It exists before a byte of weights is read, so a file that cannot serve is
-// refused while that is cheap. Bound to weights on a device it is an Instance;
-// one Program serves all replicas. OpenProgram (open_program.h) makes one.
+// It usually exists before a byte of weights is read, so a file that cannot
+// serve is refused while that is cheap. Bound to weights on a device it is an
+// Instance; one Program serves all replicas. OpenProgram (open_program.h) makes
+// one.
 //
-// Owns:     the code. Outlives its Instances.
-// Threads:  immutable; Bind is thread-safe.
+// Owns:     the code, and nothing of the source. Outlives its Instances.
+// Threads:  immutable but for activation_peak_bytes; all are thread-safe.
 // Units:    bytes.
 // Fails:    FAILED_PRECONDITION from Bind when the program cannot live on that
-//           kind of device (for example, packed quantised weights).
+//           kind of device (for example, packed quantised weights);
+//           RESOURCE_EXHAUSTED or INTERNAL as the device says.
 
 #ifndef SERVER_EXECUTORS_PROGRAM_H_
 #define SERVER_EXECUTORS_PROGRAM_H_

@@ -1,10 +1,8 @@
 // An ImageLayout says where the weights of a file, or of several, lie in one
 // Lease of device memory.
 //
-// Zip formats keep each tensor storage as a stored, 64-byte aligned record, and
-// keep records of a kind together (PlanImage). So the image of a model is simply a few big
-// ranges of the file, one behind the other: each is read in one go, headers
-// between the records come along, and no byte is ever moved twice.
+// The image of a model is a few big ranges of its files, one behind the other:
+// each is read in one go, and what lies between two records comes along.
 //
 // Threads:  any; plain values.
 // Units:    bytes. File offsets count from the start of their file, image

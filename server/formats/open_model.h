@@ -1,4 +1,5 @@
-// OpenBeneath() and FindModelFile() open a model's file and nothing else.
+// OpenBeneath() and FindModelFile() open a model's file, with the sidecar
+// beside it, and nothing else.
 //
 // A client names models and paths. They are walked name by name from a
 // configured directory, and symbolic links by their text, so no "..", link or
@@ -16,8 +17,7 @@
 //           PERMISSION_DENIED when the daemon's user may not read it;
 //           RESOURCE_EXHAUSTED when there are no descriptors left;
 //           INTERNAL when the disk fails.
-// Limits:   PATH_MAX; kSidecarSizeMax; kVersionsMax entries in a model's
-// folder.
+// Limits:   PATH_MAX; kSidecarSizeMax; kVersionsMax entries in a folder.
 
 #ifndef SERVER_FORMATS_OPEN_MODEL_H_
 #define SERVER_FORMATS_OPEN_MODEL_H_

@@ -1,6 +1,11 @@
 // PlanImage() decides which ranges of a file make a model's image.
 //
-// A kind of record ("data/", "constants/") is one range from its first record
+// Zip formats keep each tensor storage as a stored, 64-byte aligned record, and
+// keep records of a kind ("data/", "constants/") together. So an image is a few
+// big ranges of the file, one behind the other: each is read in one go, headers
+// between the records come along, and no byte is ever moved twice.
+//
+// A kind is one range from its first record
 // to its last, as long as what lies between the records does not cost more
 // than they do; else one range for each run of records with small holes.
 //
@@ -21,10 +26,9 @@ namespace ferry {
 // Where a range is split, a hole of this size or more ends it.
 inline constexpr uint64_t kHoleMaxBytes = uint64_t{64} << 10;
 
-// The kinds come one behind the other in the image. Those of one are in one
-// file, and do not overlap;
-// their file offsets are multiples of kImageAlignmentBytes. Fills in their
-// image offsets.
+// The kinds come one behind the other in the image. The records of one are in
+// one file and do not overlap. INVARIANT: their file offsets are multiples of
+// kImageAlignmentBytes. Fills in their image offsets.
 ImageLayout PlanImage(std::vector<std::vector<Record>> kinds);
 
 }  // namespace ferry

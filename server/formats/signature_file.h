@@ -1,6 +1,6 @@
 // A SignatureFile is what a user wrote down about a model's inputs and outputs.
 //
-// TorchScript says which arguments a model takes but not their types or shapes.
+// A program says which arguments it takes, but rarely their dtypes or shapes.
 // A JSON file beside the model may, of both or of either:
 //   {"inputs":  [{"name": "x", "datatype": "FP32", "shape": [-1, 3, 224, 224]},
 //                {"name": "lengths", "datatype": "INT64", "shape": [-1],

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "server/base/absl_view.h"
+#include "server/base/ids.h"
 #include "server/registry/move_record.h"
 
 namespace ferry {
@@ -39,12 +40,6 @@ absl::Status NoSuchVersion(const ModelId& there, int64_t wanted) {
       QuotedModel(there.name), ": version ", wanted, " is not loaded",
       there.version == 0 ? ""
                          : absl::StrCat("; version ", there.version, " is")));
-}
-
-std::string QuotedModel(std::string_view name) {
-  return absl::StrCat(
-      "model \"", absl::CEscape(AbslView(name.substr(0, kModelNameLengthMax))),
-      "\"");
 }
 
 absl::StatusOr<MoveVerdict> CheckMove(const MoveRequest& request,

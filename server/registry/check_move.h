@@ -61,9 +61,6 @@ absl::StatusOr<MoveVerdict> CheckMove(const MoveRequest& request,
 // Of a model that is there in version `there`.
 absl::Status NoSuchVersion(const ModelId& there, int64_t wanted);
 
-// "model \"hello\"", as messages begin.
-std::string QuotedModel(std::string_view name);
-
 }  // namespace ferry
 
 #endif  // SERVER_REGISTRY_CHECK_MOVE_H_

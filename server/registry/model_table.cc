@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
+#include "server/base/ids.h"
 #include "server/base/invariant.h"
 #include "server/base/status_macros.h"
 #include "server/metrics/catalog.h"

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
+#include "server/base/ids.h"
 #include "server/registry/model_record.h"
 #include "server/registry/model_table.h"
 
@@ -45,11 +46,11 @@ absl::Status ModelTable::WhyNowhere(const ModelRecord& record) const {
                     lost->second.message());
   }
   if (reasons.empty()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "model \"", record.id.name, "\": no device serves it now"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(QuotedModel(record.id.name), ": no device serves it now"));
   }
   return absl::UnavailableError(absl::StrCat(
-      "model \"", record.id.name, "\": no device that serves it works: ",
+      QuotedModel(record.id.name), ": no device that serves it works: ",
       reasons, "; MigrateModel carries it to another"));
 }
 
@@ -112,7 +113,7 @@ void ModelTable::Audit(const Pin& pin) {
 void ModelTable::Damaged(ModelRecord& record, Residence& residence,
                          size_t chunk) {
   const absl::Status damage = absl::DataLossError(absl::StrCat(
-      "model \"", record.id.name, "\": its weights on ",
+      QuotedModel(record.id.name), ": its weights on ",
       residence.device.ToString(), " are no longer those of its file: bytes ",
       record.loaded->plan.chunks[chunk].offset_bytes, " to ",
       record.loaded->plan.chunks[chunk].offset_bytes +

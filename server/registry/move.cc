@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
+#include "server/base/ids.h"
 #include "server/base/invariant.h"
 #include "server/base/log.h"
 #include "server/base/status_macros.h"

@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "server/base/ids.h"
 #include "server/registry/move.h"
 #include "server/registry/move_record.h"
 

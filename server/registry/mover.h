@@ -10,9 +10,8 @@
 //           says.
 // Units:    bytes.
 // Fails:    as ferry.v1's ModelService says.
-// Limits:   Options::moves_max moves at a time, MoveQueue::kNotBegunMax
-// waiting;
-//           Options::waiters_max clients that wait for one load.
+// Limits:   Options::moves_max moves at a time, MoveQueue::kNotBegunMax that
+//           wait; Options::waiters_max clients that wait for one load.
 
 #ifndef SERVER_REGISTRY_MOVER_H_
 #define SERVER_REGISTRY_MOVER_H_

@@ -9,7 +9,6 @@
 #include "server/base/clock.h"
 #include "server/base/ids.h"
 #include "server/base/status_macros.h"
-#include "server/registry/check_move.h"
 #include "server/rpc/call_log.h"
 #include "server/values/signature_check.h"
 

@@ -4,6 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "server/base/ids.h"
+
 namespace ferry {
 namespace {
 
@@ -20,8 +22,8 @@ absl::Status InferRequest::GivenUp(absl::Duration now) const {
         kDeadlineLateMax + kDeadlineRoundedMax * (deadline - submitted_at_);
     if (deadline - now <= (cancelled_ ? early : absl::ZeroDuration())) {
       return absl::DeadlineExceededError(
-          absl::StrCat("model \"", admission.model(),
-                       "\": the deadline passed while it waited in the queue"));
+          absl::StrCat(QuotedModel(admission.model()),
+                       ": the deadline passed while it waited in the queue"));
     }
   }
   return cancelled_ ? absl::CancelledError("the client went away")

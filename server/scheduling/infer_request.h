@@ -3,8 +3,9 @@
 //
 // Whoever brings requests, one for each call or many over a stream, derives
 // from it, keeps what the inputs borrow alive, and is told the end by Done:
-// exactly once, from a lane's thread (or from the caller of Submit when it was
-// refused, or of Cancel). Whatever the end, it is counted here.
+// exactly once. That is on a lane's thread; in Submit, when it was refused; in
+// Cancel or Drain; or where a model changed that no device serves any more.
+// Whatever the end, it is counted here, if the request has an admission.
 //
 // Owns:     its admission, from before Submit to its end. The tensors in
 //           `inputs` borrow from the derived class.

@@ -5,8 +5,8 @@
 #include "absl/strings/str_cat.h"
 
 #include "server/base/clock.h"
+#include "server/base/ids.h"
 #include "server/base/status_macros.h"
-#include "server/registry/check_move.h"
 #include "server/scheduling/request_queue.h"
 #include "server/values/signature_check.h"
 

@@ -1,17 +1,18 @@
-// A Lane runs requests of clients on one device, one at a time: it pops one,
-// runs its model and answers it. Nobody else runs a model for a client.
+// A Lane is how requests of clients run on one device: each of the device's
+// lane threads pops one, runs its model and answers it, one at a time. Nobody
+// else runs a model for a client.
 //
 // The model is pinned when a request starts, not when it is queued. A request
 // whose model is no longer here, or stands still for a moment (stateful models
 // do when they move), goes back to the Router and blocks no lane.
 //
 // A request that is known to be short may be run by the thread that brings it,
-// while the lane's own sleeps: that saves two thread switches, which cost ten
-// times such a run.
+// while a thread of the lane's sleeps: that saves two thread switches, which
+// cost several times such a run.
 //
 // Owns:     nothing. The router and the table outlive it.
-// Threads:  thread-safe: Run by each of a device's lane threads, RunHere by
-// any. Fails:    through Done: DEADLINE_EXCEEDED on leaving the queue too late;
+// Threads:  thread-safe. Run is for the device's lane threads, RunHere for any.
+// Fails:    through Done: DEADLINE_EXCEEDED on leaving the queue too late;
 //           CANCELLED; INVALID_ARGUMENT where the inputs are why forward threw,
 //           as far as anybody can tell; else what Instance::Run says.
 

@@ -4,6 +4,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
+#include "server/base/ids.h"
 #include "server/scheduling/choose_device.h"
 
 namespace ferry {
@@ -36,8 +37,8 @@ void Router::Follow(InferRequest& request) {
     return;
   }
   request.Fail(absl::AbortedError(
-      absl::StrCat("model \"", request.admission.model(),
-                   "\": it moves faster than requests can follow; try again")));
+      absl::StrCat(QuotedModel(request.admission.model()),
+                   ": it moves faster than requests can follow; try again")));
 }
 
 void Router::FollowAll() {

@@ -10,7 +10,7 @@
 //           by its submitter and must live until Done. The table outlives it.
 // Threads:  thread-safe. Submit waits for another request for some microseconds
 //           at most, and runs models itself only as said, one thread at a time.
-//           Done is called on a lane, in Submit or in Cancel.
+//           Done is called as infer_request.h says.
 // Units:    absl times.
 // Fails:    through Done: UNAVAILABLE while draining; else as Router and Lane.
 // Limits:   none of its own: a request has its Admission, and the ModelTable

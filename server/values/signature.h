@@ -5,9 +5,12 @@
 // tells it by what it does with the tensor; its shape, and its dtype else, only
 // from a sidecar that the user wrote, or from the first request that succeeded.
 //
-// Threads:  immutable values.
+// An Argument also says what the program does with a dtype that it tells
+// (DtypeNeed), and the Signature which inputs stay in host memory.
+//
+// Threads:  plain values; immutable once a model serves.
 // Units:    shapes in elements; -1 is any size.
-// Limits:   kTensorNameLengthMax for a flattened name; kRankMax dimensions.
+// Limits:   kTensorNameLengthMax for a flattened name; kRankMax (value.h).
 
 #ifndef SERVER_VALUES_SIGNATURE_H_
 #define SERVER_VALUES_SIGNATURE_H_
@@ -44,7 +47,7 @@ inline constexpr size_t kDtypeNeeds = 3;
 
 struct Argument {
   std::string name;
-  std::string type;  // As TorchScript writes it: "Tensor", "List[Tensor]".
+  std::string type;  // As PyTorch writes it: "Tensor", "List[Tensor]".
   bool required = true;
   // KServe's, of its tensors, as the program tells it; empty where it does not.
   std::string datatype = "";

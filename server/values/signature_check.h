@@ -1,15 +1,15 @@
-// What is known of a model's inputs and outputs, held against requests: what a
-// user declares in the JSON file beside it (its sidecar) and which outputs
-// there are against every one, and what the program tells and what it has run
-// with against one that failed.
+// CheckShapes() and its neighbours hold what is known of a model's inputs and
+// outputs against requests: what a user declares in the JSON file beside it
+// (its sidecar) and which outputs there are against every one, and what the
+// program tells and what it has run with against one that failed.
 //
 // A ShapeIndex finds what is expected by name. It follows a request's values
 // only where something below them is expected, so a request costs what it has,
 // not that times what is declared.
 //
 // Threads:  any; immutable values and pure functions.
-// Fails:    INVALID_ARGUMENT naming the tensor, what was found and
-//           what was expected.
+// Fails:    INVALID_ARGUMENT naming the tensor, what was found and what was
+//           expected; ExplainThrow else gives back what was thrown.
 
 #ifndef SERVER_VALUES_SIGNATURE_CHECK_H_
 #define SERVER_VALUES_SIGNATURE_CHECK_H_

@@ -1,5 +1,6 @@
-// TensorShapes are any nesting of values as the flat list of named tensors that
-// protocols and people read: "x", "x.0", "x.scale", ... with KServe datatypes.
+// InputShapes() and OutputShapes() show any nesting of values as the flat list
+// of named tensors that protocols and people read: "x", "x.0", "x.scale", ...
+// with KServe datatypes.
 //
 // Numbers and strings show as tensors of shape [1]; None is left out. Strings
 // in lists come in as one tensor of BYTES, and go out as one each.

@@ -2,7 +2,7 @@
 // nesting of lists, tuples and dicts of tensors, numbers, strings and None.
 //
 // It is the one form that rpc/ decodes requests into and encodes answers from;
-// only executors/ turns it into LibTorch's own values, on a lane's thread.
+// only executors/ turns it into LibTorch's own values, where the model runs.
 //
 // Owns:     everything but tensor bytes, which it borrows: from the request for
 //           inputs, from the RunResult for outputs.
@@ -25,8 +25,8 @@
 
 namespace ferry {
 
-// Of a tensor anywhere: of a request, an answer, a file. LibTorch's operators
-// take no more (c10's DimVector, TensorIterator).
+// Of a tensor that comes from outside: of a request or a file. LibTorch's
+// operators take no more (TensorIterator).
 inline constexpr size_t kRankMax = 64;
 
 // Whoever takes one from outside has held it against CheckTensor
@@ -53,7 +53,7 @@ struct Value {
     std::vector<Value> elements;
     std::vector<std::string> names;  // Of a NamedTuple; else empty.
   };
-  // In order; keys of a TorchScript Dict are str, int, float or bool and are
+  // In order; keys of a model's Dict are str, int, float or bool and are
   // written here as text.
   using Dict = std::vector<DictEntry>;
 

@@ -74,5 +74,12 @@ TEST(ShownTest, StaysPrintableAndShort) {
   EXPECT_EQ(Shown(std::string(1'000'000, '\xFF')).size(), 69u);
 }
 
+TEST(IdsTest, AModelInAMessageIsQuotedEscapedAndCut) {
+  EXPECT_EQ(QuotedModel("hello"), "model \"hello\"");
+  EXPECT_EQ(QuotedModel("a\nb\"c"), "model \"a\\nb\\\"c\"");
+  EXPECT_EQ(QuotedModel(std::string(500, 'x')),
+            "model \"" + std::string(kModelNameLengthMax, 'x') + "\"");
+}
+
 }  // namespace
 }  // namespace ferry::ids_test

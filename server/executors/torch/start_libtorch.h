@@ -9,7 +9,6 @@
 #include "absl/status/status.h"
 
 #include "server/devices/device.h"
-#include "server/executors/torch/start_libtorch.h"
 
 namespace ferry {
 

@@ -1,8 +1,7 @@
 // ForwardArguments puts a request's inputs in the order of forward's arguments.
 //
-// Owns:     a copy of the schema's arguments. The defaults that are left out
-// are
-//           those of an Instance: a tensor among them is on its device.
+// Owns:     a copy of the schema's arguments. Defaults for those that are left
+//           out are an Instance's: a tensor among them is on its device.
 // Threads:  immutable; any number of threads.
 // Fails:    INVALID_ARGUMENT naming the argument that is missing, unknown,
 //           given twice or of a wrong type.
