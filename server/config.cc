@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -184,7 +185,8 @@ void Apply(const Flag& flag, const Config::Setting& setting, Config& config,
   if (flag.uses == Uses::kOnce && setting.values.size() > 1) {
     errors.push_back(absl::StrCat(
         "--", AbslView(flag.name), origin, ": takes one value, not ",
-        setting.values.size(), ": ", absl::StrJoin(setting.values, ", ")));
+        setting.values.size(), ": ",
+        absl::Utf8SafeCEscape(absl::StrJoin(setting.values, ", "))));
     return;
   }
   for (const std::string& value : setting.values) {
@@ -193,8 +195,9 @@ void Apply(const Flag& flag, const Config::Setting& setting, Config& config,
                                     "needs a value, ", AbslView(flag.metavar)))
                               : flag.apply(value, config);
     if (!status.ok()) {
-      errors.push_back(absl::StrCat("--", AbslView(flag.name), "=", value,
-                                    origin, ": ", status.message()));
+      errors.push_back(absl::StrCat("--", AbslView(flag.name), "=",
+                                    absl::Utf8SafeCEscape(value), origin, ": ",
+                                    status.message()));
     }
   }
 }

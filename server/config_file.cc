@@ -42,11 +42,19 @@ std::string Sentence(const toml::parse_error& error) {
   std::ranges::replace_if(
       sentence, [](unsigned char c) { return absl::ascii_iscntrl(c); }, ' ');
   if (!sentence.empty()) sentence[0] = absl::ascii_tolower(sentence[0]);
+  const auto says = [&](std::string_view words) {
+    return sentence.find(words) != std::string::npos;
+  };
+  // Of a key, or of a value that is one but too large, too deep or no day.
+  for (const std::string_view words :
+       {"redefine", "representable", "exceeded", " between "}) {
+    if (says(words)) return sentence;
+  }
   // Of a value that begins as none of TOML's does, or as a number.
   for (const std::string_view kind :
        {"parsing value", "integer", "floating-point", "boolean", "date",
         "parsing time"}) {
-    if (sentence.find(kind) == std::string::npos) continue;
+    if (!says(kind)) continue;
     return sentence + "; text is written in quotes, as in devices = \"cpu\"";
   }
   return sentence;

@@ -19,7 +19,7 @@
 
 namespace ferry {
 
-inline constexpr size_t kConfigFileBytesMax = size_t{1} << 20;
+inline constexpr size_t kConfigFileBytesMax = size_t{64} << 10;
 // A dotted key nests tables as deep as its line is long, and so do the
 // library's destructors.
 inline constexpr size_t kConfigLineBytesMax = size_t{8} << 10;

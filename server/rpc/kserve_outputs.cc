@@ -4,8 +4,8 @@
 #include <bit>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 
 #include "server/base/absl_view.h"
@@ -22,12 +22,6 @@ static_assert(std::endian::native == std::endian::little,
 
 using Output = inference::ModelInferResponse::InferOutputTensor;
 
-// Whether `name` is `wanted` or stands below it.
-bool Matches(std::string_view name, std::string_view wanted) {
-  return name.starts_with(wanted) &&
-         (name.size() == wanted.size() || name[wanted.size()] == '.');
-}
-
 // Walks a value and adds a tensor for each leaf that is asked for.
 class Encoder {
  public:
@@ -35,8 +29,11 @@ class Encoder {
           inference::ModelInferResponse& response)
       : request_(request),
         size_max_bytes_(size_max_bytes),
-        response_(response),
-        matched_(static_cast<size_t>(request.outputs_size())) {}
+        response_(response) {
+    for (const auto& output : request.outputs()) {
+      asked_.try_emplace(output.name(), false);
+    }
+  }
 
   absl::Status Encode(const NamedValue& output) {
     name_ = output.name;
@@ -44,15 +41,15 @@ class Encoder {
   }
 
   absl::Status CheckAllMatched(std::span<const NamedValue> outputs) const {
-    for (size_t i = 0; i < matched_.size(); ++i) {
-      if (matched_[i]) continue;
+    for (const auto& asked : request_.outputs()) {
+      if (asked_.at(asked.name())) continue;
       std::string names;
       for (const NamedValue& output : outputs) {
         absl::StrAppend(&names, names.empty() ? "" : ", ", Shown(output.name));
       }
-      return absl::InvalidArgumentError(absl::StrCat(
-          "output ", Shown(request_.outputs(static_cast<int>(i)).name()),
-          ": the model gives no such output; it gives ", names));
+      return absl::InvalidArgumentError(
+          absl::StrCat("output ", Shown(asked.name()),
+                       ": the model gives no such output; it gives ", names));
     }
     return absl::OkStatus();
   }
@@ -117,13 +114,17 @@ class Encoder {
                      {reinterpret_cast<const char*>(&number), sizeof(number)});
   }
 
-  // Whether the present place is asked for; marks what asked for it.
+  // Whether the present place is asked for, or one that it is in; marks what
+  // asked for it. How many ask is up to the client, so they are looked up.
   bool Wanted() {
-    if (request_.outputs().empty()) return true;
+    if (asked_.empty()) return true;
     bool wanted = false;
-    for (int i = 0; i < request_.outputs_size(); ++i) {
-      if (!Matches(name_, request_.outputs(i).name())) continue;
-      matched_[static_cast<size_t>(i)] = true;
+    const absl::string_view name = name_;
+    for (size_t end = 0; end != name.npos;) {
+      end = name.find('.', end + 1);
+      const auto asked = asked_.find(name.substr(0, end));
+      if (asked == asked_.end()) continue;
+      asked->second = true;
       wanted = true;
     }
     return wanted;
@@ -149,7 +150,8 @@ class Encoder {
   const uint64_t size_max_bytes_;
   inference::ModelInferResponse& response_;
   uint64_t size_bytes_ = 0;
-  std::vector<bool> matched_;
+  // The names that are asked for, and whether there is such an output.
+  absl::flat_hash_map<absl::string_view, bool> asked_;
   std::string name_;  // Of the present place.
 };
 

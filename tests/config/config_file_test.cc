@@ -118,6 +118,15 @@ TEST(ConfigFileTest, SaysThatTextIsWrittenInQuotes) {
   }
 }
 
+TEST(ConfigFileTest, HintsAtQuotesOnlyWhereTheyWouldHelp) {
+  for (const std::string& text :
+       {std::string("a = 2\na = 3"), std::string("a = 99999999999999999999"),
+        std::string("a = true\na = false"), std::string("a = 2026-02-30"),
+        "a = " + std::string(300, '[')}) {
+    EXPECT_THAT(Error(text), Not(HasSubstr("quotes"))) << text;
+  }
+}
+
 TEST(ConfigFileTest, AMessageIsOneLineWhateverTheKey) {
   const std::string error = Error("\"x\\ny\" = 1\n\"x\\ny\" = 2");
   EXPECT_THAT(error, HasSubstr("cannot redefine"));
@@ -134,6 +143,23 @@ TEST(ConfigFileTest, DoesNotNestUntilTheStackIsFull) {
   EXPECT_THAT(Error("b = 1\n" + std::string(kConfigLineBytesMax, 'a') + "=1"),
               HasSubstr("line 2: longer than 8192 bytes"));
   EXPECT_THAT(Error("a = " + std::string(8000, '[')), HasSubstr("depth"));
+}
+
+// Tables of dotted keys in one another nest as deep as the file is long.
+TEST(ConfigFileTest, AWholeFileOfNestedTablesFitsIntoTheStack) {
+  std::string open = "a";
+  while (open.size() + 8 < kConfigLineBytesMax) open += ".a";
+  open = "{" + open + "=[\n";
+  const std::string close = "]}\n";
+  const size_t levels = (kConfigFileBytesMax - 16) / (open.size() + 3);
+  std::string text = "a=[\n";
+  for (size_t i = 0; i < levels; ++i) text += open;
+  text += "1";
+  for (size_t i = 0; i < levels; ++i) text += close;
+  text += "]\n";
+  ASSERT_LE(text.size(), kConfigFileBytesMax);
+  EXPECT_THAT(Error(text),
+              AnyOf(HasSubstr("\"a\" is a table"), HasSubstr("depth")));
 }
 
 TEST(ConfigFileTest, EndsOnAnyBytes) {
@@ -158,7 +184,7 @@ TEST(ConfigFileTest, TakesAnEmptyFileAndRefusesAHugeOne) {
   EXPECT_THAT(ReadConfigFile(path).errors, IsEmpty());
   std::ofstream(path) << std::string(kConfigFileBytesMax + 1, '\n');
   EXPECT_THAT(ReadConfigFile(path).errors,
-              ElementsAre(HasSubstr("longer than 1048576 bytes")));
+              ElementsAre(HasSubstr("longer than 65536 bytes")));
   std::filesystem::remove(path);
 }
 

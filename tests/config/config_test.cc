@@ -117,6 +117,15 @@ TEST_F(ConfigTest, TellsThreeErrorsAtOnce) {
                                ", line 2): must be a duration from 0s to 1h"));
 }
 
+TEST_F(ConfigTest, ShowsAValueEscapedAndWhole) {
+  const std::string file =
+      File("devices = \"a\\u0000b\\u001b[31m\"\nmoves-max = 100\n");
+  const std::string error = Error({"--config=" + file});
+  EXPECT_THAT(error, HasSubstr("--devices=a\\000b\\033[31m ("));
+  EXPECT_THAT(error, HasSubstr("--moves-max=100"));
+  EXPECT_EQ(error.find('\0'), error.npos);
+}
+
 TEST_F(ConfigTest, RefusesEachValueBeyondItsBound) {
   const std::vector<std::string> kBad = {
       "--lanes-per-device=0",
