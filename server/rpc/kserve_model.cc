@@ -12,6 +12,7 @@
 
 #include "server/base/absl_view.h"
 #include "server/base/invariant.h"
+#include "server/values/flat_names.h"
 
 namespace ferry {
 namespace {
@@ -19,11 +20,6 @@ namespace {
 constexpr char kBackend[] = "pytorch";
 
 using Metadata = inference::ModelMetadataResponse::TensorMetadata;
-
-// The argument that a flat tensor is, or is a part of.
-std::string_view ArgumentOf(std::string_view tensor) {
-  return tensor.substr(0, tensor.find('.'));
-}
 
 // Of an argument of which no shape is known. Numbers and strings need none.
 TensorSpec Unknown(const Argument& argument) {

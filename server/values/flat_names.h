@@ -7,6 +7,7 @@
 #define SERVER_VALUES_FLAT_NAMES_H_
 
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <variant>
 
@@ -15,6 +16,11 @@
 #include "server/values/value.h"
 
 namespace ferry {
+
+// The argument that a flat tensor is, or is a part of: "boxes" of "boxes.0".
+inline std::string_view ArgumentOf(std::string_view tensor) {
+  return tensor.substr(0, tensor.find('.'));
+}
 
 // Whether a kind of value holds others.
 template <typename T>

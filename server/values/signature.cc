@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "server/values/flat_names.h"
+
 namespace ferry {
 
 const Argument* Signature::FindInput(std::string_view tensor) const {
-  const auto found = std::ranges::find(
-      inputs, tensor.substr(0, tensor.find('.')), &Argument::name);
+  const auto found =
+      std::ranges::find(inputs, ArgumentOf(tensor), &Argument::name);
   return found == inputs.end() ? nullptr : &*found;
 }
 

@@ -151,8 +151,8 @@ absl::Status CheckOutputs(std::span<const Argument> outputs,
                           std::span<const std::string> wanted) {
   if (wanted.empty() || !NamesEveryOutput(outputs)) return absl::OkStatus();
   for (const std::string& name : wanted) {
-    if (std::ranges::find(outputs, name.substr(0, name.find('.')),
-                          &Argument::name) != outputs.end()) {
+    if (std::ranges::find(outputs, ArgumentOf(name), &Argument::name) !=
+        outputs.end()) {
       continue;
     }
     std::string names;
