@@ -1,8 +1,9 @@
 // A ModelMetrics is the series that one model's requests are counted in.
 //
-// Each is found once, at its first use, so that a request takes no lock and
-// looks nothing up for it. Whoever holds the model's other facts holds this
-// too: there is one for each model that is known, and no cache to bound.
+// Each is found once, at its first use, so that counting a request takes no
+// lock of ours and looks nothing up. Whoever holds the model's other facts
+// holds this too: there is one for each model that is known, and no cache to
+// bound.
 //
 // Owns:     the model's place among the names that Metrics exports. Metrics
 //           outlives it.

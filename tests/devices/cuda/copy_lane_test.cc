@@ -11,7 +11,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/devices/fake_cuda.h"
+#include "tests/devices/cuda/fake_cuda.h"
 
 namespace ferry::copy_lane_test {
 namespace {

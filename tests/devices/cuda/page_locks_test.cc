@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "server/devices/pages.h"
-#include "tests/devices/fake_cuda.h"
+#include "tests/devices/cuda/fake_cuda.h"
 
 namespace ferry::page_locks_test {
 namespace {

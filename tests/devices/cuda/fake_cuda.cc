@@ -1,4 +1,4 @@
-#include "tests/devices/fake_cuda.h"
+#include "tests/devices/cuda/fake_cuda.h"
 
 #include <cstddef>
 #include <cstring>

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/devices/cuda/fake_cuda.h"
 #include "tests/devices/device_suite.h"
-#include "tests/devices/fake_cuda.h"
 #include "tests/devices/touch.h"
 
 namespace ferry::cuda_device_test {

@@ -9,8 +9,8 @@
 // Threads:  thread-safe, by one lock around everything.
 // Units:    bytes.
 
-#ifndef TESTS_DEVICES_FAKE_CUDA_H_
-#define TESTS_DEVICES_FAKE_CUDA_H_
+#ifndef TESTS_DEVICES_CUDA_FAKE_CUDA_H_
+#define TESTS_DEVICES_CUDA_FAKE_CUDA_H_
 
 #include <cstdint>
 #include <cuda_runtime_api.h>
@@ -48,4 +48,4 @@ class FakeCuda {
 
 }  // namespace ferry
 
-#endif  // TESTS_DEVICES_FAKE_CUDA_H_
+#endif  // TESTS_DEVICES_CUDA_FAKE_CUDA_H_
